@@ -1,0 +1,1 @@
+"""Arithmetic probes: addition, calendars, modular arithmetic in context, graphs, years."""

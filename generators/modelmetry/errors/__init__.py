@@ -1,0 +1,47 @@
+"""The exceptions of modelmetry, one branch per thing the reader should do.
+
+```
+ModelmetryError         exit 1   something failed; the line says what and where
+├── BadInput            exit 2   what was given cannot be used: what, where, what is allowed
+│   └── SpaceExhausted           more distinct problems were wanted than exist
+├── Unreachable         exit 3   the model does not answer; the run can be resumed
+├── LimitReached        exit 4   a budget ended; the run can be resumed
+└── GateFailed          exit 5   a regression or a control-chart alarm
+```
+"""
+
+from __future__ import annotations
+
+
+class ModelmetryError(Exception):
+    """Something failed that a person has to look at; `str(error)` is one readable line."""
+
+    exit_code = 1
+
+
+class BadInput(ModelmetryError, ValueError):
+    """What the user gave cannot be used: the message says what, where and what is allowed."""
+
+    exit_code = 2
+
+
+class SpaceExhausted(BadInput):
+    """More distinct problems were asked for than the space holds."""
+
+
+class Unreachable(ModelmetryError):
+    """The model cannot be reached; answers already received are kept and the run can be resumed."""
+
+    exit_code = 3
+
+
+class LimitReached(ModelmetryError):
+    """A budget or cost limit ended the run, which can be resumed."""
+
+    exit_code = 4
+
+
+class GateFailed(ModelmetryError):
+    """A nightly gate failed: a regression or a control-chart alarm."""
+
+    exit_code = 5

@@ -1,0 +1,217 @@
+"""Finite factor spaces: sets of points that can be counted, ranked, restricted and subtracted."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from modelmetry.errors import BadInput
+from modelmetry.spaces.ranked import Ranked, disjoint, size
+
+Point = Mapping[str, Any]
+"""One element of a space: factor name -> level."""
+
+LISTING_LIMIT = 2_000_000
+"""Most points that `where` and `minus` list; beyond it the predicate must name fewer factors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Factors that vary together: `names`, and the list of the level tuples they may take."""
+
+    names: tuple[str, ...]
+    points: Sequence[tuple[Any, ...]] | Ranked
+
+    @property
+    def count(self) -> int:
+        return size(self.points)
+
+    def levels(self, rank: int) -> tuple[Any, ...]:
+        level = self.points[rank]
+        return (level,) if isinstance(self.points, Ranked | range) else level
+
+    def holds(self, levels: tuple[Any, ...]) -> bool:
+        if isinstance(self.points, Ranked | range):
+            return levels[0] in self.points
+        return levels in self.points
+
+    def listed(self) -> list[tuple[Any, ...]]:
+        if self.count > LISTING_LIMIT:
+            raise BadInput(
+                f"space: listing {self.names} would give {self.count} points; "
+                f"allowed: up to {LISTING_LIMIT}"
+            )
+        return [self.levels(rank) for rank in range(self.count)]
+
+
+class Space:
+    """A finite set of points, held as a product of independent blocks.
+
+    Made by `Space.of(a=range(10), b=("x", "y"))` (a product) or `Space.listed(("a", "b"), pairs)`
+    and joined by `*`. Restricting or subtracting lists only the blocks that are touched, so
+    counts are exact, nothing is drawn by rejection and an empty set is known to be empty.
+
+    Attributes:
+        blocks: Independent blocks with distinct names.
+        names: All factor names, in order.
+        count: Number of points; any size.
+    """
+
+    __slots__ = ("blocks", "count", "names")
+
+    def __init__(self, blocks: Sequence[Block]) -> None:
+        self.blocks = tuple(blocks)
+        self.names = tuple(name for block in self.blocks for name in block.names)
+        if len(set(self.names)) != len(self.names):
+            raise BadInput(f"space: repeated factor name in {self.names}")
+        self.count = math.prod(block.count for block in self.blocks)
+
+    @classmethod
+    def of(cls, **levels: Sequence[Any] | Ranked) -> Space:
+        """The product of one-factor spaces, given as name=levels."""
+        return cls(
+            [
+                Block((name,), seq if isinstance(seq, Ranked | range) else [(x,) for x in seq])
+                for name, seq in levels.items()
+            ]
+        )
+
+    @classmethod
+    def listed(cls, names: Sequence[str], points: Sequence[tuple[Any, ...]]) -> Space:
+        """The space of exactly these level tuples."""
+        return cls([Block(tuple(names), list(points))])
+
+    def __mul__(self, other: Space) -> Space:
+        """The product with a space over other factors."""
+        return Space(self.blocks + other.blocks)
+
+    def at(self, rank: int) -> dict[str, Any]:
+        """The point of a rank in range(count); the last block varies fastest.
+
+        Raises:
+            IndexError: The rank is out of range.
+        """
+        if not 0 <= rank < self.count:
+            raise IndexError(f"rank {rank} of a space of {self.count} points")
+        point: dict[str, Any] = {}
+        for block in reversed(self.blocks):
+            rank, local = divmod(rank, block.count)
+            point.update(zip(block.names, block.levels(local), strict=True))
+        return {name: point[name] for name in self.names}
+
+    def draw(self, rng: random.Random) -> dict[str, Any]:
+        """One point, uniformly.
+
+        Raises:
+            BadInput: The space is empty.
+        """
+        if not self.count:
+            raise BadInput(f"space: nothing to draw from an empty space over {self.names}")
+        return self.at(rng.randrange(self.count))
+
+    def __contains__(self, point: Point) -> bool:
+        """Whether the point, over exactly these factors, is in the set."""
+        return set(point) == set(self.names) and all(
+            block.holds(tuple(point[name] for name in block.names)) for block in self.blocks
+        )
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Every point, in rank order."""
+        return (self.at(rank) for rank in range(self.count))
+
+    def where(self, predicate: Callable[..., bool]) -> Space:
+        """The points for which the predicate holds.
+
+        Args:
+            predicate: A function whose parameter names are factor names, such as
+                `lambda a, b: a < b`; the blocks that hold them are listed.
+
+        Raises:
+            BadInput: A parameter names no factor, or the listing would be too long.
+        """
+        wanted = tuple(inspect.signature(predicate).parameters)
+        if unknown := sorted(set(wanted) - set(self.names)):
+            raise BadInput(
+                f"space: where() names unknown factors {unknown}; allowed: {self.names}"
+            )
+        touched = [b for b in self.blocks if set(b.names) & set(wanted)]
+        joined = _join(touched)
+        positions = [joined.names.index(name) for name in wanted]
+        kept = [p for p in joined.points if predicate(*(p[i] for i in positions))]
+        rest = [b for b in self.blocks if b not in touched]
+        return Space([Block(joined.names, kept), *rest])
+
+    def minus(self, other: Space) -> Space:
+        """The points of this space that are not in `other`, a space over the same factors.
+
+        Blocks that both spaces share stay as they are; only the others are listed.
+        """
+        shared, mine, theirs = self._align(other)
+        gone = set(theirs.points)
+        return Space([*shared, Block(mine.names, [p for p in mine.points if p not in gone])])
+
+    def isdisjoint(self, other: Space) -> bool:
+        """Whether no point is in both spaces.
+
+        Decided by a factor whose levels are disjoint, or else by listing the blocks that differ.
+        True can always be relied on; spaces too large to list whose factors all overlap are
+        taken to overlap.
+        """
+        if not self.count or not other.count:
+            return True
+        self._check_factors(other)
+        if any(disjoint(self._levels(name), other._levels(name)) for name in self.names):
+            return True
+        try:
+            _, mine, theirs = self._align(other)
+        except BadInput:
+            return False
+        return set(theirs.points).isdisjoint(mine.points)
+
+    def _levels(self, name: str) -> Sequence[Any] | Ranked | set[Any]:
+        """The levels that one factor takes."""
+        block = next(block for block in self.blocks if name in block.names)
+        if isinstance(block.points, Ranked | range):
+            return block.points
+        position = block.names.index(name)
+        return {levels[position] for levels in block.points}
+
+    def _check_factors(self, other: Space) -> None:
+        if set(self.names) != set(other.names):
+            raise BadInput(
+                f"space: the factors differ: {sorted(self.names)} and {sorted(other.names)}"
+            )
+
+    def _align(self, other: Space) -> tuple[list[Block], Block, Block]:
+        """Blocks in both, and what is left of each side joined over the same names."""
+        self._check_factors(other)
+        shared = [block for block in self.blocks if block in other.blocks]
+        taken = {block.names for block in shared}
+        mine = _join([b for b in self.blocks if b.names not in taken])
+        theirs = _join([b for b in other.blocks if b.names not in taken])
+        order = [theirs.names.index(name) for name in mine.names]
+        reordered = Block(mine.names, [tuple(p[i] for i in order) for p in theirs.points])
+        return shared, mine, reordered
+
+    def __repr__(self) -> str:
+        inside = " x ".join(f"({', '.join(b.names)}: {b.count})" for b in self.blocks)
+        return f"Space[{inside} = {self.count} points]"
+
+
+def _join(blocks: Sequence[Block]) -> Block:
+    """One listed block that is the product of several."""
+    total = math.prod(block.count for block in blocks)
+    names = tuple(name for block in blocks for name in block.names)
+    if total > LISTING_LIMIT:
+        raise BadInput(
+            f"space: listing {names} would give {total} points; allowed: up to {LISTING_LIMIT}"
+        )
+    points: list[tuple[Any, ...]] = [()]
+    for block in blocks:
+        tails = block.listed()
+        points = [head + tail for head in points for tail in tails]
+    return Block(names, points)

@@ -1,0 +1,214 @@
+"""The one seam to language models: a request in, a response out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self
+
+from modelmetry.errors import ModelmetryError
+from modelmetry.items import Item, Problem, content_hash, digest
+
+Finish = Literal["stop", "length", "filter", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How an answer is decoded.
+
+    Attributes:
+        temperature: >= 0; 0 asks for greedy decoding, which a server need not make repeatable.
+        top_p: In (0, 1]; None leaves it to the back end.
+        max_tokens: Most tokens to generate, >= 1.
+        stop: Texts at which generation ends; not part of the answer.
+        logprobs: Whether to ask for the log-probabilities of the generated tokens.
+    """
+
+    temperature: float = 0.0
+    top_p: float | None = None
+    max_tokens: int = 64
+    stop: tuple[str, ...] = ()
+    logprobs: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One question to one model, once.
+
+    Attributes:
+        item: What is shown.
+        repeat: Which repetition, from 0.
+        sampling: How to decode.
+        model: The model's identity: its spec and everything that can change its answers.
+        suite: The suite's name, version and seed.
+        seed: Sampling seed sent to the back end, in [0, 2**31); differs between repeats.
+    """
+
+    item: Item
+    repeat: int
+    sampling: Sampling
+    model: str
+    suite: str
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """SHA-256 (hex) of everything that can change the answer."""
+        return content_hash(
+            [
+                self.suite,
+                self.model,
+                self.item.uid,
+                self.item.format,
+                self.item.messages,
+                self.repeat,
+                self.sampling,
+                self.seed,
+            ]
+        )
+
+
+def sampling_seed(root: int, item: Item, repeat: int) -> int:
+    """The sampling seed of a request: a hash, so that no two repeats replay one stream."""
+    return digest("sampling", root, item.uid, repeat) % 2**31
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What came back, or why nothing did.
+
+    Attributes:
+        request_key: The request's key.
+        text: The answer; None when there is none.
+        finish: `stop`, `length` (cut at max_tokens), `filter` (withheld), `error` (no answer).
+        error: Why there is no answer, in one line without secrets; None otherwise.
+        logprobs: Natural-log probability of each generated token, when asked for and given.
+        latency_s: Seconds from sending to the last byte, of the attempt that ended it.
+        attempts: How often it was sent, >= 1.
+        input_tokens: Prompt tokens as the back end counts them, cached ones included; 0 if unknown.
+        output_tokens: Generated tokens, reasoning included; 0 if unknown.
+        cost_usd: Price in US dollars by the prices given; 0.0 without prices.
+        received_at: Unix time in seconds.
+    """
+
+    request_key: str
+    text: str | None
+    finish: Finish
+    error: str | None = None
+    logprobs: tuple[float, ...] | None = None
+    latency_s: float = 0.0
+    attempts: int = 1
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+    received_at: float = 0.0
+
+
+class Transient(ModelmetryError):
+    """A fault that may pass: too many requests, a server error, a dropped connection, a time-out.
+
+    Attributes:
+        retry_after_s: Seconds that the server asked to wait, or None.
+        unreachable: Whether no server answered at all.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after_s: float | None = None, unreachable: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.unreachable = unreachable
+
+
+class Rejected(ModelmetryError):
+    """The server refused this one request for good, such as a prompt that is too long."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(ABC):
+    """A language model that answers requests.
+
+    A subclass is a frozen dataclass whose extra fields are the options of `-M key=value`.
+
+    Attributes:
+        name: The model's name at its back end: what follows the first `/` of the spec.
+        base_url: Server address, or None for the back end's default.
+        price_input: US dollars per million input tokens.
+        price_output: US dollars per million output tokens.
+    """
+
+    name: str
+    base_url: str | None = None
+    price_input: float = 0.0
+    price_output: float = 0.0
+
+    provider: ClassVar[str]
+    max_connections: ClassVar[int] = 64
+    studies: ClassVar[bool] = False
+
+    @property
+    def spec(self) -> str:
+        """`provider/name`."""
+        return f"{self.provider}/{self.name}"
+
+    def identity(self) -> Mapping[str, object]:
+        """Everything besides the request that can change an answer; no secrets, no addresses."""
+        return {"model": self.spec}
+
+    def study(self, problems: Iterable[Problem]) -> None:
+        """Look at a run's problems before it starts; called only where `studies` is true."""
+
+    async def open(self) -> Self:
+        """Get ready to answer.
+
+        Raises:
+            BadInput: The key is missing, or the model cannot be loaded.
+        """
+        return self
+
+    @abstractmethod
+    async def answer(self, request: Request) -> Response:
+        """Ask once.
+
+        Raises:
+            Transient: The fault may pass; the caller asks again.
+            Rejected: The server refused this request for good.
+            BadInput: Nothing asked this way can succeed: a wrong key or model name.
+            Unreachable: What answers is not a model server.
+        """
+
+    async def close(self) -> None:
+        """Let go of connections and memory."""
+
+    def cost(self, input_tokens: int, output_tokens: int) -> float:
+        """Price of one answer in US dollars."""
+        return (input_tokens * self.price_input + output_tokens * self.price_output) / 1e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """When to ask again.
+
+    Attributes:
+        attempts: Most attempts per request, >= 1.
+        first_wait_s: Longest wait before the second attempt; doubles with each further one.
+        longest_wait_s: Cap of a wait that the server did not ask for.
+    """
+
+    attempts: int = 6
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 30.0
+
+
+__all__ = [
+    "Finish",
+    "Model",
+    "Rejected",
+    "Request",
+    "Response",
+    "Retries",
+    "Sampling",
+    "Transient",
+    "sampling_seed",
+]
