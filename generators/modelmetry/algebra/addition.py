@@ -56,9 +56,7 @@ class Addition(Generator):
         if not 1 <= self.digits <= 3:
             raise BadInput(f"addition: digits is {self.digits}; allowed: 1 to 3")
         if not self.digits < self.longest <= 18:
-            raise BadInput(
-                f"addition: longest is {self.longest}; allowed: {self.digits + 1} to 18"
-            )
+            raise BadInput(f"addition: longest is {self.longest}; allowed: {self.digits + 1} to 18")
 
     def strata(self, split: str) -> Sequence[Space]:
         if split == "longer":

@@ -79,7 +79,9 @@ class Generator(ABC):
         known: dict[str, Strata] = self.__dict__.setdefault("_strata", {})
         if split not in known:
             if split not in self.splits:
-                raise BadInput(f"{self.name}: no split {split!r}; allowed: {', '.join(self.splits)}")
+                raise BadInput(
+                    f"{self.name}: no split {split!r}; allowed: {', '.join(self.splits)}"
+                )
             known[split] = Strata(self.strata(split))
         return known[split]
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelmetry.errors import BadInput
-from modelmetry.spaces.ranked import Ranked, disjoint, size
+from modelmetry.spaces.ranked import Numbers, Ranked, disjoint, size
 
 Point = Mapping[str, Any]
 """One element of a space: factor name -> level."""
+
+Points = list[tuple[Any, ...]]
 
 LISTING_LIMIT = 2_000_000
 """Most points that `where` and `minus` list; beyond it the predicate must name fewer factors."""
@@ -24,7 +26,7 @@ class Block:
     """Factors that vary together: `names`, and the list of the level tuples they may take."""
 
     names: tuple[str, ...]
-    points: Sequence[tuple[Any, ...]] | Ranked
+    points: Points | Ranked
 
     @property
     def count(self) -> int:
@@ -32,19 +34,12 @@ class Block:
 
     def levels(self, rank: int) -> tuple[Any, ...]:
         level = self.points[rank]
-        return (level,) if isinstance(self.points, Ranked | range) else level
+        return (level,) if isinstance(self.points, Ranked) else level
 
     def holds(self, levels: tuple[Any, ...]) -> bool:
-        if isinstance(self.points, Ranked | range):
-            return levels[0] in self.points
-        return levels in self.points
+        return (levels[0] if isinstance(self.points, Ranked) else levels) in self.points
 
-    def listed(self) -> list[tuple[Any, ...]]:
-        if self.count > LISTING_LIMIT:
-            raise BadInput(
-                f"space: listing {self.names} would give {self.count} points; "
-                f"allowed: up to {LISTING_LIMIT}"
-            )
+    def listed(self) -> Points:
         return [self.levels(rank) for rank in range(self.count)]
 
 
@@ -73,12 +68,7 @@ class Space:
     @classmethod
     def of(cls, **levels: Sequence[Any] | Ranked) -> Space:
         """The product of one-factor spaces, given as name=levels."""
-        return cls(
-            [
-                Block((name,), seq if isinstance(seq, Ranked | range) else [(x,) for x in seq])
-                for name, seq in levels.items()
-            ]
-        )
+        return cls([Block((name,), _column(choice)) for name, choice in levels.items()])
 
     @classmethod
     def listed(cls, names: Sequence[str], points: Sequence[tuple[Any, ...]]) -> Space:
@@ -135,24 +125,22 @@ class Space:
         """
         wanted = tuple(inspect.signature(predicate).parameters)
         if unknown := sorted(set(wanted) - set(self.names)):
-            raise BadInput(
-                f"space: where() names unknown factors {unknown}; allowed: {self.names}"
-            )
+            raise BadInput(f"space: where() names unknown factors {unknown}; allowed: {self.names}")
         touched = [b for b in self.blocks if set(b.names) & set(wanted)]
-        joined = _join(touched)
-        positions = [joined.names.index(name) for name in wanted]
-        kept = [p for p in joined.points if predicate(*(p[i] for i in positions))]
+        names, points = _join(touched)
+        positions = [names.index(name) for name in wanted]
+        kept = [p for p in points if predicate(*(p[i] for i in positions))]
         rest = [b for b in self.blocks if b not in touched]
-        return Space([Block(joined.names, kept), *rest])
+        return Space([Block(names, kept), *rest])
 
     def minus(self, other: Space) -> Space:
         """The points of this space that are not in `other`, a space over the same factors.
 
         Blocks that both spaces share stay as they are; only the others are listed.
         """
-        shared, mine, theirs = self._align(other)
-        gone = set(theirs.points)
-        return Space([*shared, Block(mine.names, [p for p in mine.points if p not in gone])])
+        shared, names, mine, theirs = self._align(other)
+        gone = set(theirs)
+        return Space([*shared, Block(names, [p for p in mine if p not in gone])])
 
     def isdisjoint(self, other: Space) -> bool:
         """Whether no point is in both spaces.
@@ -167,15 +155,15 @@ class Space:
         if any(disjoint(self._levels(name), other._levels(name)) for name in self.names):
             return True
         try:
-            _, mine, theirs = self._align(other)
+            _, _, mine, theirs = self._align(other)
         except BadInput:
             return False
-        return set(theirs.points).isdisjoint(mine.points)
+        return set(theirs).isdisjoint(mine)
 
     def _levels(self, name: str) -> Sequence[Any] | Ranked | set[Any]:
         """The levels that one factor takes."""
         block = next(block for block in self.blocks if name in block.names)
-        if isinstance(block.points, Ranked | range):
+        if isinstance(block.points, Ranked):
             return block.points
         position = block.names.index(name)
         return {levels[position] for levels in block.points}
@@ -186,32 +174,38 @@ class Space:
                 f"space: the factors differ: {sorted(self.names)} and {sorted(other.names)}"
             )
 
-    def _align(self, other: Space) -> tuple[list[Block], Block, Block]:
-        """Blocks in both, and what is left of each side joined over the same names."""
+    def _align(self, other: Space) -> tuple[list[Block], tuple[str, ...], Points, Points]:
+        """Blocks in both, and the names and points of each side's remaining blocks joined."""
         self._check_factors(other)
         shared = [block for block in self.blocks if block in other.blocks]
         taken = {block.names for block in shared}
-        mine = _join([b for b in self.blocks if b.names not in taken])
-        theirs = _join([b for b in other.blocks if b.names not in taken])
-        order = [theirs.names.index(name) for name in mine.names]
-        reordered = Block(mine.names, [tuple(p[i] for i in order) for p in theirs.points])
-        return shared, mine, reordered
+        names, mine = _join([b for b in self.blocks if b.names not in taken])
+        their_names, theirs = _join([b for b in other.blocks if b.names not in taken])
+        order = [their_names.index(name) for name in names]
+        return shared, names, mine, [tuple(p[i] for i in order) for p in theirs]
 
     def __repr__(self) -> str:
         inside = " x ".join(f"({', '.join(b.names)}: {b.count})" for b in self.blocks)
         return f"Space[{inside} = {self.count} points]"
 
 
-def _join(blocks: Sequence[Block]) -> Block:
-    """One listed block that is the product of several."""
+def _column(levels: Sequence[Any] | Ranked) -> Points | Ranked:
+    """One factor's levels as points; ranges stay ranked."""
+    if isinstance(levels, range):
+        return Numbers(levels.start, levels.stop, levels.step)
+    return levels if isinstance(levels, Ranked) else [(level,) for level in levels]
+
+
+def _join(blocks: Sequence[Block]) -> tuple[tuple[str, ...], Points]:
+    """Names and points of the product of several blocks, listed."""
     total = math.prod(block.count for block in blocks)
     names = tuple(name for block in blocks for name in block.names)
     if total > LISTING_LIMIT:
         raise BadInput(
             f"space: listing {names} would give {total} points; allowed: up to {LISTING_LIMIT}"
         )
-    points: list[tuple[Any, ...]] = [()]
+    points: Points = [()]
     for block in blocks:
         tails = block.listed()
         points = [head + tail for head in points for tail in tails]
-    return Block(names, points)
+    return names, points

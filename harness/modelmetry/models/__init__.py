@@ -1,0 +1,25 @@
+"""Language models behind one seam: a request in, a response out."""
+
+from modelmetry.models.model import (
+    Finish,
+    Model,
+    Rejected,
+    Request,
+    Response,
+    Retries,
+    Sampling,
+    Transient,
+    sampling_seed,
+)
+
+__all__ = [
+    "Finish",
+    "Model",
+    "Rejected",
+    "Request",
+    "Response",
+    "Retries",
+    "Sampling",
+    "Transient",
+    "sampling_seed",
+]

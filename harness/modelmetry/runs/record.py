@@ -1,0 +1,55 @@
+"""A run's identity card: `run.json`, everything about a run besides its items and answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from modelmetry.models import Sampling
+from modelmetry.suites import Suite
+
+Status = Literal["running", "finished", "interrupted", "unreachable", "limit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What was run, on what, with what, and how it ended.
+
+    Attributes:
+        format: Version of the run folder's layout.
+        id: `<suite>-<model>-<UTC time>`, the folder's name.
+        suite: The suite as it was asked.
+        seed: Root seed of the problems.
+        edition: Names the exact test set: a hash of suite, version, seed, limits, fingerprints.
+        model: The model's spec.
+        identity: What else can change the model's answers.
+        sampling: How answers were decoded, before each prompt's own stop texts.
+        repeats: How often each item was asked.
+        limit: Most problems per split, or None.
+        status: How far it came.
+        planned: Number of requests that make the run complete.
+        versions: Package name -> version.
+        started_at: ISO 8601, UTC.
+        ended_at: ISO 8601, UTC; empty while running.
+        wall_s: Seconds spent asking, over all resumptions.
+        note: Why it stopped, in one line; empty when finished.
+    """
+
+    id: str
+    suite: Suite
+    seed: int
+    edition: str
+    model: str
+    identity: Mapping[str, Any]
+    sampling: Sampling
+    repeats: int
+    planned: int
+    started_at: str
+    format: int = 1
+    limit: int | None = None
+    status: Status = "running"
+    versions: Mapping[str, str] = field(default_factory=dict)
+    ended_at: str = ""
+    wall_s: float = 0.0
+    note: str = ""

@@ -1,0 +1,61 @@
+"""The results of statistics: an estimate with its uncertainty, and a comparison of two."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A number and how far to trust it.
+
+    Attributes:
+        value: The point estimate.
+        std_error: Standard error, or None where the design cannot give one.
+        low: Lower end of the interval, or None where there is none.
+        high: Upper end of the interval, or None where there is none.
+        level: Confidence level of the interval, in (0, 1).
+        n: Observations that entered (item means over repeats count once each).
+        clusters: Independently drawn units among them.
+        unscored: Observations left out because the instrument failed.
+        method: How value and interval were made.
+        warnings: Reasons for care, one sentence each.
+    """
+
+    value: float
+    std_error: float | None
+    low: float | None
+    high: float | None
+    level: float
+    n: int
+    clusters: int
+    unscored: int = 0
+    method: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two models on the same items.
+
+    Attributes:
+        a: Name of the first.
+        b: Name of the second.
+        difference: a - b, paired on items.
+        p: Two-sided p-value of no difference.
+        p_adjusted: `p` corrected for the family of comparisons.
+        family_size: How many comparisons were made.
+        detectable: Smallest difference seen with 80 % power at this design, two-sided 5 %.
+        p_exact: Two-sided p-value of an exact test on the same pairs, or None.
+        exact_method: Which exact test.
+    """
+
+    a: str
+    b: str
+    difference: Estimate
+    p: float
+    p_adjusted: float
+    family_size: int
+    detectable: float
+    p_exact: float | None = None
+    exact_method: str = ""
