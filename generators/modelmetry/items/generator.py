@@ -76,7 +76,7 @@ class Generator(ABC):
             BadInput: There is no such split.
         """
         # Options are frozen, so the strata never change; computing them can list large spaces.
-        known: dict[str, Strata] = self.__dict__.setdefault("_strata", {})
+        known: dict[str, Strata] = vars(self).setdefault("_strata", {})
         if split not in known:
             if split not in self.splits:
                 raise BadInput(
