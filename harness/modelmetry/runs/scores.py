@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
 import pyarrow as pa
+
+from modelmetry.items import Item, load
+from modelmetry.models import Response
+from modelmetry.runs.record import RunRecord
+from modelmetry.runs.store import Store
+from modelmetry.scoring import Score, Scorer
+from modelmetry.scoring.rules import score
 
 _NAMES = pa.dictionary(pa.int32(), pa.string())
 
@@ -28,3 +39,85 @@ COLUMNS: dict[str, tuple[pa.DataType, str]] = {
 """Column -> type and meaning of `scores.parquet`; rows stand in the order of the run's plan."""
 
 SCHEMA = pa.schema([(name, kind) for name, (kind, _) in COLUMNS.items()])
+
+_BATCH = 8192
+
+
+def scored(
+    record: RunRecord, store: Store, scorer: str | None = None
+) -> Iterator[tuple[int, Item, Response, Score]]:
+    """(repeat, item, response, score) of every response, in plan order, streamed.
+
+    Args:
+        record: The run's record.
+        store: Its answers.
+        scorer: Entry-point name of a scorer to use in place of the suite's own.
+
+    Raises:
+        BadInput: There is no such scorer, or the stored answers cannot be read.
+    """
+    scorers: dict[str, Scorer] = {
+        task.name: load("scorers", scorer or task.scorer) for task in record.suite.tasks
+    }
+    for _, repeat, item, response in store.rows():
+        yield repeat, item, response, score(scorers[item.task], item.problem.target, response)
+
+
+def score_table(record: RunRecord, store: Store, scorer: str | None = None) -> pa.Table:
+    """The scores of a run in the columns of `SCHEMA`, shape (responses, columns).
+
+    Args: see `scored`.
+    """
+    difficulty = {task.name: task.difficulty for task in record.suite.tasks}
+    columns = _Columns()
+    for repeat, item, response, mark in scored(record, store, scorer):
+        problem = item.problem
+        level = problem.factors[difficulty[item.task]]
+        columns.append(
+            item.uid,
+            problem.uid,
+            item.task,
+            record.suite.label(item.task, problem.split),
+            item.wording,
+            repeat,
+            problem.cluster,
+            mark.value,
+            mark.outcome,
+            mark.reason,
+            mark.answer,
+            problem.target.answers[0],
+            problem.target.chance,
+            float(level),
+            response.input_tokens,
+            response.output_tokens,
+            msgspec.json.encode(problem.factors, order="sorted").decode(),
+        )
+    return columns.table()
+
+
+class _Columns:
+    """Rows gathered into columns, batch by batch, so that Python objects never pile up."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[Any, ...]] = []
+        self.batches: list[pa.RecordBatch] = []
+
+    def append(self, *row: Any) -> None:
+        self.rows.append(row)
+        if len(self.rows) == _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        columns = list(zip(*self.rows, strict=True)) or [()] * len(SCHEMA)
+        arrays = [
+            pa.array(column, pa.string()).dictionary_encode()
+            if kind == _NAMES
+            else pa.array(column, kind)
+            for column, kind in zip(columns, SCHEMA.types, strict=True)
+        ]
+        self.batches.append(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
+        self.rows = []
+
+    def table(self) -> pa.Table:
+        self._flush()
+        return pa.Table.from_batches(self.batches).unify_dictionaries().combine_chunks()

@@ -1,5 +1,25 @@
 """Suites: measurements described in YAML and Jinja, validated when they are read."""
 
+from modelmetry.suites.edition import Edition, is_edition, read_edition, write
+from modelmetry.suites.reader import generator_of, names, read
+from modelmetry.suites.render import edition, item_count, items, render, wanted
 from modelmetry.suites.suite import Contrast, Prompt, Suite, Task
 
-__all__ = ["Contrast", "Prompt", "Suite", "Task"]
+__all__ = [
+    "Contrast",
+    "Edition",
+    "Prompt",
+    "Suite",
+    "Task",
+    "edition",
+    "generator_of",
+    "is_edition",
+    "item_count",
+    "items",
+    "names",
+    "read",
+    "read_edition",
+    "render",
+    "wanted",
+    "write",
+]

@@ -1,0 +1,149 @@
+"""The answers of a run: a SQLite file in which every answer is committed as it arrives."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from modelmetry.errors import BadInput, ModelmetryError
+from modelmetry.items import Item
+from modelmetry.models import Response
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS items (
+    position INTEGER PRIMARY KEY, uid TEXT NOT NULL UNIQUE, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS responses (
+    position INTEGER NOT NULL, repeat INTEGER NOT NULL, key TEXT NOT NULL,
+    failed INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (position, repeat)) WITHOUT ROWID;
+"""
+
+_encode = msgspec.json.Encoder().encode
+_item = msgspec.json.Decoder(Item).decode
+_response = msgspec.json.Decoder(Response).decode
+
+
+class Store:
+    """Items and responses of one run, in `responses.db`.
+
+    Write-ahead logging with `synchronous=NORMAL`: a killed process loses nothing that was put,
+    a power cut at most the last moments, and the file stays whole in both cases.
+
+    Args:
+        path: The file.
+        create: Make it if it is missing.
+
+    Raises:
+        BadInput: The file is missing, unreadable or not such a database.
+    """
+
+    def __init__(self, path: Path, *, create: bool = False) -> None:
+        self.path = path
+        if not create and not path.is_file():
+            raise BadInput(f"{path}: no such file; allowed: the responses.db of a run")
+        try:
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._db.execute("PRAGMA journal_mode=WAL" if create else "SELECT 1 FROM responses")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+            if create:
+                self._db.executescript(_SCHEMA)
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
+    def __enter__(self) -> Self:
+        """Use as a context that closes the file."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; all that was put stays."""
+        self._db.close()
+
+    def add_items(self, items: Iterable[Item]) -> int:
+        """Store the items of the run, in order, in one commit; returns how many.
+
+        Raises:
+            BadInput: Two items have the same uid.
+        """
+        rows = ((position, item.uid, _encode(item)) for position, item in enumerate(items))
+        try:
+            self._db.execute("BEGIN")
+            count = self._db.executemany("INSERT INTO items VALUES (?, ?, ?)", rows).rowcount
+            self._db.execute("COMMIT")
+        except sqlite3.IntegrityError as error:
+            raise BadInput(f"{self.path}: two items are the same ({error})") from error
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
+        return max(0, count)
+
+    def put(self, position: int, repeat: int, response: Response) -> None:
+        """Store a response in a commit of its own; a failed one before it is replaced."""
+        row = (
+            position,
+            repeat,
+            response.request_key,
+            response.error is not None,
+            _encode(response),
+        )
+        try:
+            self._db.execute("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?)", row)
+        except sqlite3.Error as error:
+            raise self._unwritable(error) from error
+
+    def items(self) -> Iterator[tuple[int, Item]]:
+        """(position, item) in plan order, read in slices so that no cursor outlives a write."""
+        last = -1
+        query = "SELECT position, body FROM items WHERE position > ? ORDER BY position LIMIT 512"
+        try:
+            while rows := list(self._select(query, last)):
+                for position, body in rows:
+                    yield position, _item(body)
+                last = rows[-1][0]
+        except msgspec.DecodeError as error:
+            raise self._unreadable(error) from error
+
+    def answered(self) -> dict[tuple[int, int], str]:
+        """(position, repeat) -> request key of every response that is not a failure."""
+        query = "SELECT position, repeat, key FROM responses WHERE NOT failed"
+        return {(position, repeat): key for position, repeat, key in self._select(query)}
+
+    def counts(self) -> tuple[int, int]:
+        """Number of answers, and number of failures."""
+        query = "SELECT COUNT(*) - TOTAL(failed), TOTAL(failed) FROM responses"
+        answers, failures = next(self._select(query))
+        return int(answers), int(failures)
+
+    def rows(self) -> Iterator[tuple[int, int, Item, Response]]:
+        """(position, repeat, item, response) in plan order, streamed."""
+        query = (
+            "SELECT r.position, r.repeat, i.body, r.body FROM responses r "
+            "JOIN items i ON i.position = r.position ORDER BY r.position, r.repeat"
+        )
+        try:
+            for position, repeat, item, response in self._select(query):
+                yield position, repeat, _item(item), _response(response)
+        except msgspec.DecodeError as error:
+            raise self._unreadable(error) from error
+
+    def _select(self, query: str, *values: object) -> Iterator[tuple]:
+        try:
+            yield from self._db.execute(query, values)
+        except sqlite3.Error as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> BadInput:
+        return BadInput(
+            f"{self.path}: not a readable run database ({error}); "
+            "allowed: the responses.db that a run wrote; try `sqlite3 responses.db .recover`"
+        )
+
+    def _unwritable(self, error: Exception) -> ModelmetryError:
+        return ModelmetryError(
+            f"{self.path}: cannot be written ({error}); "
+            "answers stored so far are kept and the run can be resumed"
+        )

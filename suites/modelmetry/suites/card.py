@@ -1,0 +1,85 @@
+"""The dataset card of an edition: what the Hub and `datasets` need, and what a reader asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from modelmetry.items import Seed
+from modelmetry.suites.reader import generator_of
+from modelmetry.suites.suite import Suite
+
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
+
+
+def card(suite: Suite, seed: Seed, edition: str, count: int) -> str:
+    """The card's Markdown, with the YAML block that `datasets.load_dataset` reads.
+
+    Args:
+        suite: The suite.
+        seed: The edition's seed.
+        edition: The edition's name.
+        count: Number of items.
+    """
+    head: dict[str, Any] = {
+        "pretty_name": f"{suite.name} ({edition})",
+        "annotations_creators": ["machine-generated"],
+        "language": ["en"],
+        "size_categories": [next((name for most, name in _SIZES if count < most), "1M<n<10M")],
+        "source_datasets": ["original"],
+        "task_categories": ["question-answering"],
+        "tags": ["modelmetry", "procedurally-generated"],
+        "configs": [
+            {
+                "config_name": task.name,
+                "data_files": [
+                    {
+                        "split": split.replace("-", "_"),
+                        "path": f"data/{task.name}/{split.replace('-', '_')}.parquet",
+                    }
+                    for split in task.splits
+                ],
+            }
+            for task in suite.tasks
+        ],
+    }
+    front = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
+    return f"---\n{front}---\n\n# {suite.name}, edition {edition}\n\n{_body(suite, seed, count)}"
+
+
+def _body(suite: Suite, seed: Seed, count: int) -> str:
+    lines = [
+        suite.question,
+        "",
+        (
+            f"{count} items, made by modelmetry from suite `{suite.name}` version {suite.version} "
+            f"with seed {seed.root}; `edition.json` holds a checksum of every file."
+        ),
+        "",
+    ]
+    for task in suite.tasks:
+        generator = generator_of(task)
+        lines += [
+            f"## {task.name}",
+            "",
+            (
+                f"Generator `{task.generator}` version {generator.version}, "
+                f"fingerprint `{task.fingerprint}`; scorer `{task.scorer}`."
+            ),
+            "",
+            "| split | problems | meaning |",
+            "|---|---|---|",
+            *(f"| {name} | {n} | {generator.splits[name]} |" for name, n in task.splits.items()),
+            "",
+        ]
+    lines += [
+        (
+            "Each row is one item: a problem under one wording. `prompt` is what a model reads, "
+            "`answer` the canonical right answer, `answers` all accepted texts, `choices` the admitted "
+            "ones where they are listed, `chance` the probability that a uniform guess is right, "
+            "`factors` the levels of the problem's factors, and `item` the whole item as JSON."
+        ),
+        "",
+    ]
+    return "\n".join(lines)

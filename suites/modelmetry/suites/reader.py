@@ -1,0 +1,314 @@
+"""Reading suites: one YAML file and its Jinja templates, refused with one line when wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from itertools import combinations
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import msgspec
+import yaml
+
+from modelmetry.errors import BadInput
+from modelmetry.items import Generator, Seed, load
+from modelmetry.models import Sampling
+from modelmetry.suites.suite import Contrast, Prompt, Suite, Task
+from modelmetry.suites.templates import check_template
+
+FOLDER = Path(__file__).parent
+"""Where the packaged suites and their `prompts` lie."""
+
+_SUITE_KEYS = ("version", "tasks", "sampling", "repeats", "primary", "contrasts")
+_TASK_KEYS = ("generator", "options", "scorer", "splits", "prompts")
+_PROMPT_KEYS = ("template", "format", "shots", "system", "stop")
+_SAMPLING_KEYS = tuple(field.name for field in dataclasses.fields(Sampling))
+_KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+def names() -> list[str]:
+    """Names of the packaged suites, sorted."""
+    return sorted(path.stem for path in FOLDER.glob("*.yaml"))
+
+
+def read(name: str | Path) -> Suite:
+    """Read and validate a suite.
+
+    Args:
+        name: A packaged suite's name, or the path of a `.yaml` file; templates are looked for in
+            the `prompts` folder beside the file, then among the packaged ones.
+
+    Raises:
+        BadInput: Anything is wrong; the line names the file, the key and what is allowed.
+    """
+    path = _find(str(name))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: cannot be read: {error}; allowed: a UTF-8 YAML file") from error
+    return _Reader(path, text).suite()
+
+
+def generator_of(task: Task) -> Generator:
+    """The generator that a task names, with its options; one object per kind and options."""
+    return _generator(task.generator, msgspec.json.encode(task.options, order="sorted"))
+
+
+@cache
+def _generator(name: str, options: bytes) -> Generator:
+    return _build(load("generators", name), msgspec.json.decode(options), name)
+
+
+def _find(name: str) -> Path:
+    if name.endswith((".yaml", ".yml")):
+        path = Path(name)
+        if not path.is_file():
+            raise BadInput(f"{path}: no such file; allowed: a suite's YAML file")
+        return path
+    if name not in names():
+        raise BadInput(f"unknown suite {name!r}; allowed: {', '.join(names())}, or a .yaml file")
+    return FOLDER / f"{name}.yaml"
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """A safe YAML loader that refuses a key given twice, which YAML forbids and PyYAML allows."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", key_node.start_mark
+                )
+            seen.add(key)
+        return super().construct_mapping(node, deep)
+
+
+class _Reader:
+    """One file being read; every complaint starts with the file and the key."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.text = text
+
+    def fail(self, key: str, what: str) -> BadInput:
+        return BadInput(f"{self.path}: {key}: {what}" if key else f"{self.path}: {what}")
+
+    def suite(self) -> Suite:
+        document = self._mapping("", self._yaml(), _SUITE_KEYS, required=("version", "tasks"))
+        name = self.path.stem
+        if not _KEBAB.fullmatch(name):
+            raise self.fail("", f"the file name {name!r} is not kebab-case, such as my-suite.yaml")
+        tasks = tuple(
+            self._task(key, value)
+            for key, value in self._mapping("tasks", document["tasks"]).items()
+        )
+        if not tasks:
+            raise self.fail("tasks", "there is none; allowed: one or more tasks")
+        suite = Suite(
+            name=name,
+            version=self._integer("version", document["version"], 1),
+            question=self._question(),
+            tasks=tasks,
+            repeats=self._integer("repeats", document.get("repeats", 1), 1),
+            sampling=self._sampling(document.get("sampling", {})),
+            source=str(self.path),
+        )
+        labels = [suite.label(task.name, split) for task in tasks for split in task.splits]
+        primary = self._labels("primary", document.get("primary", labels), labels)
+        contrasts = tuple(
+            Contrast(name=key, a=pair[0], b=pair[1])
+            for key, value in self._mapping("contrasts", document.get("contrasts", {})).items()
+            if (pair := self._labels(f"contrasts.{key}", value, labels, count=2))
+        )
+        return dataclasses.replace(suite, primary=primary, contrasts=contrasts)
+
+    def _yaml(self) -> Any:
+        try:
+            return yaml.load(self.text, _UniqueKeys)  # noqa: S506 - a SafeLoader
+        except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+            what = getattr(error, "problem", None) or str(error).splitlines()[0]
+            raise self.fail("", f"{where}not valid YAML: {what}") from error
+
+    def _question(self) -> str:
+        lines: list[str] = []
+        for line in self.text.splitlines():
+            if not line.startswith("#"):
+                break
+            lines.append(line.lstrip("#").strip())
+        question = " ".join(lines).strip()
+        if not question:
+            raise self.fail("", "the first line must be a comment: the question that it answers")
+        return question
+
+    def _task(self, name: str, value: Any) -> Task:
+        key = f"tasks.{name}"
+        if not _KEBAB.fullmatch(name):
+            raise self.fail(key, "the name is not kebab-case")
+        required = ("generator", "scorer", "splits", "prompts")
+        body = self._mapping(key, value, _TASK_KEYS, required=required)
+        generator = self._generator(key, body)
+        load("scorers", str(body["scorer"]), where=f"{self.path}: {key}.scorer")
+        splits = self._splits(f"{key}.splits", body["splits"], generator)
+        prompts = tuple(
+            self._prompt(f"{key}.prompts.{wording}", str(wording), entry, generator)
+            for wording, entry in self._mapping(f"{key}.prompts", body["prompts"]).items()
+        )
+        if len(prompts) < 2:
+            raise self.fail(f"{key}.prompts", "wording is a factor; allowed: two or more prompts")
+        shown = [*splits, *(["train"] if any(prompt.shots for prompt in prompts) else [])]
+        self._disjoint(f"{key}.splits", generator, dict.fromkeys(shown))
+        return Task(
+            name=name,
+            generator=str(body["generator"]),
+            options=dict(body.get("options") or {}),
+            splits=splits,
+            prompts=prompts,
+            scorer=str(body["scorer"]),
+            fields=generator.fields,
+            factors=generator.factors,
+            difficulty=generator.difficulty,
+            fingerprint=generator.fingerprint(),
+        )
+
+    def _generator(self, key: str, body: Mapping[str, Any]) -> Generator:
+        name = str(body["generator"])
+        options = self._mapping(f"{key}.options", body.get("options") or {})
+        kind = load("generators", name, where=f"{self.path}: {key}.generator")
+        if not (isinstance(kind, type) and issubclass(kind, Generator)):
+            raise self.fail(f"{key}.generator", f"{name} is installed but is not a Generator")
+        try:
+            _build(kind, options, name)
+        except BadInput as error:
+            raise self.fail(f"{key}.options", str(error)) from error
+        return _generator(name, msgspec.json.encode(dict(options), order="sorted"))
+
+    def _splits(self, key: str, value: Any, generator: Generator) -> dict[str, int]:
+        splits = self._mapping(key, value, tuple(generator.splits))
+        if not splits:
+            raise self.fail(key, f"there is none; allowed: {', '.join(generator.splits)}")
+        for split, count in splits.items():
+            self._integer(f"{key}.{split}", count, 1)
+            try:
+                held = generator.count(split)
+            except BadInput as error:
+                raise self.fail(f"{key}.{split}", str(error)) from error
+            if count > held:
+                raise self.fail(
+                    f"{key}.{split}",
+                    f"{count} distinct problems are wanted; the space holds {held}",
+                )
+        return dict(splits)
+
+    def _disjoint(self, key: str, generator: Generator, splits: Iterable[str]) -> None:
+        for a, b in combinations(splits, 2):
+            for left in generator.stratification(a).spaces:
+                for right in generator.stratification(b).spaces:
+                    if set(left.names) == set(right.names) and not left.isdisjoint(right):
+                        raise self.fail(key, f"{a} and {b} overlap; allowed: disjoint splits")
+
+    def _prompt(self, key: str, name: str, value: Any, generator: Generator) -> Prompt:
+        body = self._mapping(key, value, _PROMPT_KEYS, required=("template",))
+        template = str(body["template"])
+        source, path = self._template(f"{key}.template", template)
+        form = body.get("format", "chat")
+        if form not in {"chat", "completion"}:
+            raise self.fail(f"{key}.format", f"{form!r}; allowed: chat, completion")
+        system = str(body.get("system") or "")
+        if system and form == "completion":
+            raise self.fail(f"{key}.system", "a completion has no system message; allowed: chat")
+        example = generator.problem(Seed(root=0), next(iter(generator.splits)), 0)
+        check_template(path, source, generator.fields, example.fields)
+        return Prompt(
+            name=name,
+            template=template,
+            source=source,
+            format=form,
+            shots=self._integer(f"{key}.shots", body.get("shots", 0), 0),
+            system=system,
+            stop=self._texts(f"{key}.stop", body.get("stop", ())),
+        )
+
+    def _template(self, key: str, template: str) -> tuple[str, Path]:
+        tried = [folder / "prompts" for folder in (self.path.parent, FOLDER)]
+        for folder in tried:
+            path = (folder / f"{template}.jinja").resolve()
+            if path.is_relative_to(folder.resolve()) and path.is_file():
+                return path.read_text(encoding="utf-8").strip(), path
+        raise self.fail(
+            key, f"no template {template!r}; allowed: a .jinja file under {tried[0]}, named without"
+        )
+
+    def _sampling(self, value: Any) -> Sampling:
+        body = self._mapping("sampling", value, _SAMPLING_KEYS)
+        try:
+            return msgspec.convert(dict(body), Sampling)
+        except (msgspec.ValidationError, BadInput) as error:
+            raise self.fail("sampling", str(error)) from error
+
+    def _mapping(
+        self,
+        key: str,
+        value: Any,
+        allowed: Sequence[str] | None = None,
+        required: Sequence[str] = (),
+    ) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise self.fail(key, f"{_show(value)} is not a mapping of keys to values")
+        body = {str(name): entry for name, entry in value.items()}
+        if allowed is not None and (unknown := [name for name in body if name not in allowed]):
+            where = f"{key}.{unknown[0]}" if key else unknown[0]
+            raise self.fail(where, f"unknown key; allowed: {', '.join(allowed)}")
+        for name in required:
+            if name not in body:
+                where = f"{key}.{name}" if key else name
+                raise self.fail(where, f"missing; needed: {', '.join(required)}")
+        return body
+
+    def _integer(self, key: str, value: Any, least: int) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise self.fail(key, f"{_show(value)}; allowed: integers from {least}")
+        return value
+
+    def _texts(self, key: str, value: Any) -> tuple[str, ...]:
+        listed = [value] if isinstance(value, str) else value
+        if not isinstance(listed, list | tuple) or not all(isinstance(x, str) for x in listed):
+            raise self.fail(key, f"{_show(value)}; allowed: a text or a list of texts")
+        return tuple(listed)
+
+    def _labels(
+        self, key: str, value: Any, allowed: Sequence[str], count: int | None = None
+    ) -> tuple[str, ...]:
+        labels = self._texts(key, value)
+        if count is not None and len(labels) != count:
+            raise self.fail(key, f"{_show(value)}; allowed: {count} split labels")
+        for label in labels:
+            if label not in allowed:
+                raise self.fail(key, f"unknown split {label!r}; allowed: {', '.join(allowed)}")
+        return labels
+
+
+def _show(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _build(kind: type[Generator], options: Mapping[str, Any], name: str) -> Generator:
+    """A generator with its options, each converted to its field's type."""
+    hints = get_type_hints(kind)
+    allowed = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for option, value in options.items():
+        if option not in allowed:
+            raise BadInput(f"{name}: unknown option {option!r}; allowed: {', '.join(allowed)}")
+        try:
+            values[option] = msgspec.convert(value, hints[option])
+        except msgspec.ValidationError as error:
+            raise BadInput(f"{name}: option {option} is {_show(value)}: {error}") from error
+    return kind(**values)
