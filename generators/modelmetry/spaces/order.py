@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -11,33 +12,31 @@ from modelmetry.errors import BadInput
 from modelmetry.spaces.space import Space
 
 _TABLE_LIMIT = 4096
-_ROUNDS = 8
+_ROUNDS = 6
+_SPARE_BYTES = 8
 
 
 class Permutation:
     """A bijection of range(size) chosen by a key, evaluated at one index in constant memory.
 
-    Up to 4096 elements it is a Fisher-Yates shuffle; beyond, a Feistel network of eight rounds
-    of keyed BLAKE2b over the enclosing power of two, walked until it lands inside (Black and
-    Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002).
+    Up to 4096 elements it is a Fisher-Yates shuffle. Beyond, it is a Feistel network over the
+    cells of the smallest near-square grid that holds them, walked until it lands inside (Black
+    and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002); six rounds are as good as
+    random to whoever sees fewer elements than the grid has rows (Patarin, CRYPTO 2004).
 
     Args:
         size: Number of elements, >= 1.
         key: Any integer in [0, 2**256).
     """
 
-    __slots__ = ("_high", "_key", "_low", "_table", "size")
+    __slots__ = ("_columns", "_key", "_length", "_rows", "_table", "size")
 
     def __init__(self, size: int, key: int) -> None:
         self.size = size
-        self._table: list[int] | None = None
-        if size <= _TABLE_LIMIT:
-            self._table = list(range(size))
-            random.Random(key).shuffle(self._table)
-            return
-        bits = (size - 1).bit_length()
-        self._low = bits // 2
-        self._high = bits - self._low
+        self._table = _shuffled(size, key) if size <= _TABLE_LIMIT else None
+        self._rows = math.isqrt(size - 1) + 1
+        self._columns = -(-size // self._rows)
+        self._length = (self._rows.bit_length() + 7) // 8 + _SPARE_BYTES
         self._key = key.to_bytes(32, "big")
 
     def __getitem__(self, index: int) -> int:
@@ -50,30 +49,28 @@ class Permutation:
             if index < self.size:
                 return index
 
-    def _once(self, value: int) -> int:
-        left, right = value >> self._low, value & ((1 << self._low) - 1)
-        left_bits, right_bits = self._high, self._low
+    def _once(self, cell: int) -> int:
+        left, right = divmod(cell, self._columns)
+        lefts, rights = self._rows, self._columns
         for turn in range(_ROUNDS):
-            length = (left_bits + 7) // 8
-            data = right.to_bytes((right_bits + 7) // 8, "big")
-            mixed = _bytes(self._key, turn, data, length)
-            left ^= int.from_bytes(mixed, "big") & ((1 << left_bits) - 1)
+            data = b"%b:%d:%d" % (self._key, turn, right)
+            mixed = hashlib.shake_256(data).digest(self._length)
+            left = (left + int.from_bytes(mixed, "big")) % lefts
             left, right = right, left
-            left_bits, right_bits = right_bits, left_bits
+            lefts, rights = rights, lefts
         # An even number of rounds leaves the halves in their own places.
-        return (left << self._low) | right
+        return left * self._columns + right
 
 
-def _bytes(key: bytes, turn: int, data: bytes, length: int) -> bytes:
-    """`length` pseudo-random bytes from a key, a round number and data."""
-    person = turn.to_bytes(16, "big")
-    out = b""
-    block = 0
-    while len(out) < length:
-        tail = block.to_bytes(4, "big") if block else b""
-        out += hashlib.blake2b(data + tail, key=key, person=person).digest()
-        block += 1
-    return out[:length]
+def _shuffled(size: int, key: int) -> list[int]:
+    """The numbers below `size` in an order chosen by the key."""
+    # Python promises that random() never changes for a seed; shuffle() comes with no promise.
+    draw = random.Random(key).random
+    table = list(range(size))
+    for last in range(size - 1, 0, -1):
+        other = int(draw() * (last + 1))
+        table[last], table[other] = table[other], table[last]
+    return table
 
 
 class Strata:

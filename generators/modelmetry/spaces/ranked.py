@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from modelmetry.errors import BadInput
+
 
 class Ranked(ABC):
     """A sequence of known size whose element at a rank is computed, never stored."""
@@ -83,6 +85,11 @@ class Numbers(Ranked):
     stop: int
     step: int = 1
 
+    def __post_init__(self) -> None:
+        """Refuse steps that do not rise, for which the arithmetic below does not hold."""
+        if self.step < 1:
+            raise BadInput(f"numbers: step is {self.step}; allowed: from 1")
+
     @property
     def size(self) -> int:
         return max(0, -(-(self.stop - self.start) // self.step))
@@ -98,8 +105,8 @@ class Numbers(Ranked):
         )
 
 
-Levels = Sequence[Any] | Ranked | set[Any]
-"""The levels of one factor, listed or ranked."""
+Levels = Ranked | set[Any]
+"""The levels of one factor, ranked or collected."""
 
 
 def size(levels: Sequence[Any] | Ranked) -> int:
@@ -112,15 +119,8 @@ def disjoint(a: Levels, b: Levels) -> bool:
     if isinstance(a, set) or isinstance(b, set):
         few, other = (a, b) if isinstance(a, set) else (b, a)
         return not any(x in other for x in few)
-    if isinstance(a, Arrangements) or isinstance(b, Arrangements):
+    if not (isinstance(a, Numbers) and isinstance(b, Numbers)):
         return False
-    p, q = _progression(a), _progression(b)
-    if not p.size or not q.size or p[p.size - 1] < q.start or q[q.size - 1] < p.start:
+    if not a.size or not b.size or a[a.size - 1] < b.start or b[b.size - 1] < a.start:
         return True
-    return (p.start - q.start) % math.gcd(p.step, q.step) != 0
-
-
-def _progression(numbers: Any) -> Numbers:
-    if isinstance(numbers, Numbers):
-        return numbers
-    return Numbers(numbers.start, numbers.stop, numbers.step)
+    return (a.start - b.start) % math.gcd(a.step, b.step) != 0

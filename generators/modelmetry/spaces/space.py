@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from modelmetry.errors import BadInput
-from modelmetry.spaces.ranked import Numbers, Ranked, disjoint, size
+from modelmetry.spaces.ranked import Levels, Numbers, Ranked, disjoint, size
 
 Point = Mapping[str, Any]
 """One element of a space: factor name -> level."""
@@ -67,13 +67,23 @@ class Space:
 
     @classmethod
     def of(cls, **levels: Sequence[Any] | Ranked) -> Space:
-        """The product of one-factor spaces, given as name=levels."""
-        return cls([Block((name,), _column(choice)) for name, choice in levels.items()])
+        """The product of one-factor spaces, given as name=levels.
+
+        Raises:
+            BadInput: A factor repeats a level.
+        """
+        return cls([Block((name,), _column(name, choice)) for name, choice in levels.items()])
 
     @classmethod
     def listed(cls, names: Sequence[str], points: Sequence[tuple[Any, ...]]) -> Space:
-        """The space of exactly these level tuples."""
-        return cls([Block(tuple(names), list(points))])
+        """The space of exactly these level tuples.
+
+        Raises:
+            BadInput: A tuple is repeated, or does not have one level per name.
+        """
+        if any(len(point) != len(names) for point in points):
+            raise BadInput(f"space: a point of {tuple(names)} has another number of levels")
+        return cls([Block(tuple(names), _distinct(names, list(points)))])
 
     def __mul__(self, other: Space) -> Space:
         """The product with a space over other factors."""
@@ -160,7 +170,7 @@ class Space:
             return False
         return set(theirs).isdisjoint(mine)
 
-    def _levels(self, name: str) -> Sequence[Any] | Ranked | set[Any]:
+    def _levels(self, name: str) -> Levels:
         """The levels that one factor takes."""
         block = next(block for block in self.blocks if name in block.names)
         if isinstance(block.points, Ranked):
@@ -189,11 +199,20 @@ class Space:
         return f"Space[{inside} = {self.count} points]"
 
 
-def _column(levels: Sequence[Any] | Ranked) -> Points | Ranked:
-    """One factor's levels as points; ranges stay ranked."""
-    if isinstance(levels, range):
+def _column(name: str, levels: Sequence[Any] | Ranked) -> Points | Ranked:
+    """One factor's levels as points; rising ranges stay ranked."""
+    if isinstance(levels, range) and levels.step > 0:
         return Numbers(levels.start, levels.stop, levels.step)
-    return levels if isinstance(levels, Ranked) else [(level,) for level in levels]
+    if isinstance(levels, Ranked):
+        return levels
+    return _distinct((name,), [(level,) for level in levels])
+
+
+def _distinct(names: Sequence[str], points: Points) -> Points:
+    """The points themselves, once it is sure that they make a set."""
+    if len(set(points)) != len(points):
+        raise BadInput(f"space: repeated levels of {tuple(names)}; allowed: each once")
+    return points
 
 
 def _join(blocks: Sequence[Block]) -> tuple[tuple[str, ...], Points]:

@@ -11,6 +11,7 @@ from modelmetry.models.model import (
     Transient,
     sampling_seed,
 )
+from modelmetry.models.specs import resolve
 
 __all__ = [
     "Finish",
@@ -21,5 +22,6 @@ __all__ = [
     "Retries",
     "Sampling",
     "Transient",
+    "resolve",
     "sampling_seed",
 ]

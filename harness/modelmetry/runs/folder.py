@@ -62,6 +62,12 @@ def open_store(folder: Path) -> Store:
     return Store(folder / RESPONSES)
 
 
+def answers(folder: Path) -> int:
+    """How many answers, failures aside, a run has so far."""
+    with open_store(folder) as store:
+        return store.counts()[0]
+
+
 def make(log_dir: Path, suite: str, model: str) -> Path:
     """Make an empty folder named by time, suite and model.
 

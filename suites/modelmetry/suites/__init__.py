@@ -1,7 +1,7 @@
 """Suites: measurements described in YAML and Jinja, validated when they are read."""
 
 from modelmetry.suites.edition import Edition, is_edition, read_edition, write
-from modelmetry.suites.reader import generator_of, names, read
+from modelmetry.suites.reader import generator_of, names, question, read
 from modelmetry.suites.render import edition, item_count, items, render, wanted
 from modelmetry.suites.suite import Contrast, Prompt, Suite, Task
 
@@ -17,6 +17,7 @@ __all__ = [
     "item_count",
     "items",
     "names",
+    "question",
     "read",
     "read_edition",
     "render",

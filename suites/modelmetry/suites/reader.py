@@ -34,6 +34,12 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+def question(name: str) -> str:
+    """The question that a packaged suite answers: its file's first comment."""
+    path = _find(name)
+    return _Reader(path, path.read_text(encoding="utf-8")).question()
+
+
 def read(name: str | Path) -> Suite:
     """Read and validate a suite.
 
@@ -112,7 +118,7 @@ class _Reader:
         suite = Suite(
             name=name,
             version=self._integer("version", document["version"], 1),
-            question=self._question(),
+            question=self.question(),
             tasks=tasks,
             repeats=self._integer("repeats", document.get("repeats", 1), 1),
             sampling=self._sampling(document.get("sampling", {})),
@@ -136,7 +142,7 @@ class _Reader:
             what = getattr(error, "problem", None) or str(error).splitlines()[0]
             raise self.fail("", f"{where}not valid YAML: {what}") from error
 
-    def _question(self) -> str:
+    def question(self) -> str:
         lines: list[str] = []
         for line in self.text.splitlines():
             if not line.startswith("#"):

@@ -1,0 +1,197 @@
+"""Scores as arrays: one entry per item, its repeats averaged first, with names as codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from modelmetry.errors import BadInput
+from modelmetry.runs.scores import SCHEMA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Labels:
+    """A column of names.
+
+    Attributes:
+        names: The distinct names, in the order in which the table first shows them.
+        codes: Index into `names` per entry, shape (n,).
+    """
+
+    names: tuple[str, ...]
+    codes: np.ndarray
+
+    def at(self, name: str) -> np.ndarray:
+        """Which entries carry the name, shape (n,), bool; none where the name is unknown."""
+        if name not in self.names:
+            return np.zeros(len(self.codes), dtype=bool)
+        return self.codes == self.names.index(name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """The items of a run: an item is a problem under one wording; all arrays have shape (n,).
+
+    Attributes:
+        uid: Item uids.
+        task: Task names.
+        split: Split labels.
+        wording: Wording names.
+        problem: Problem uids.
+        expected: Canonical right answers.
+        factors: Factor levels as JSON texts.
+        cluster: Code of the unit drawn independently.
+        chance: Probability that a uniform guess is right.
+        difficulty: Level of the task's difficulty factor.
+        repeats: Answers that were asked for.
+        unscored: Answers among them that the instrument failed to read.
+        value: Mean score over the scored answers; 0 where there are none.
+        answers: Answers that were given (outcome `answered`).
+        among: Mean score over the given answers; 0 where there are none.
+    """
+
+    uid: Labels
+    task: Labels
+    split: Labels
+    wording: Labels
+    problem: Labels
+    expected: Labels
+    factors: Labels
+    cluster: np.ndarray
+    chance: np.ndarray
+    difficulty: np.ndarray
+    repeats: np.ndarray
+    unscored: np.ndarray
+    value: np.ndarray
+    answers: np.ndarray
+    among: np.ndarray
+
+    @property
+    def scored(self) -> np.ndarray:
+        """Which items have at least one scored answer, shape (n,), bool."""
+        return self.repeats > self.unscored
+
+    def filled(self, value: float) -> np.ndarray:
+        """Item means with every unscored answer counted as `value`, shape (n,)."""
+        known = self.value * (self.repeats - self.unscored)
+        return (known + value * self.unscored) / self.repeats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """How many answers of each split ended how.
+
+    Attributes:
+        splits: Split labels: the rows.
+        kinds: `right`, `partly right`, `wrong`, then every other outcome: the columns.
+        counts: Answers, shape (splits, kinds).
+    """
+
+    splits: tuple[str, ...]
+    kinds: tuple[str, ...]
+    counts: np.ndarray
+
+
+OTHER_OUTCOMES = ("no answer", "refused", "truncated", "instrument failed")
+"""Every outcome but `answered`, from the model's silence to the instrument's failure."""
+
+KINDS = ("right", "partly right", "wrong", *OTHER_OUTCOMES)
+
+
+def labels(table: pa.Table, name: str) -> Labels:
+    """A text column of a table as names and codes, nulls as empty text."""
+    column = table.column(name)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(pa.string())
+    column = pc.fill_null(column, "").combine_chunks().dictionary_encode()
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    return Labels(
+        names=tuple(column.dictionary.to_pylist()),
+        codes=column.indices.to_numpy(zero_copy_only=False),
+    )
+
+
+def check(table: pa.Table) -> pa.Table:
+    """The table itself, once it is known to hold scores.
+
+    Raises:
+        BadInput: A column is missing or the table has no rows.
+    """
+    if missing := [name for name in SCHEMA.names if name not in table.column_names]:
+        raise BadInput(f"scores: no column {missing[0]!r}; allowed: the columns of scores.parquet")
+    if not table.num_rows:
+        raise BadInput("scores: the table has no rows; allowed: a run with at least one answer")
+    return table
+
+
+def read_items(table: pa.Table) -> Items:
+    """Average the repeats of each item of a table of scores.
+
+    Args:
+        table: Scores with the columns of `runs.scores.SCHEMA`; at least one row.
+
+    Raises:
+        BadInput: A column is missing or the table has no rows.
+    """
+    check(table)
+    # The same problem may be asked in two splits of a custom suite: both are items of their own.
+    uid, split = labels(table, "item"), labels(table, "split")
+    keys = uid.codes.astype(np.int64) * len(split.names) + split.codes
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    group, first = rank[inverse], first[order]
+    return _averaged(table, group, first)
+
+
+def _averaged(table: pa.Table, group: np.ndarray, first: np.ndarray) -> Items:
+    """Items from the item number of each row, and the first row of each item."""
+
+    def named(column: str) -> Labels:
+        found = labels(table, column)
+        return Labels(names=found.names, codes=found.codes[first])
+
+    def total(weights: np.ndarray) -> np.ndarray:
+        return np.bincount(group, weights=weights, minlength=len(first))
+
+    value = pc.fill_null(table.column("value"), 0.0).to_numpy()
+    failed = pc.is_null(table.column("value")).to_numpy().astype(float)
+    given = labels(table, "outcome").at("answered").astype(float)
+    repeats, unscored, answers = np.bincount(group), total(failed), total(given)
+    return Items(
+        uid=named("item"),
+        task=named("task"),
+        split=named("split"),
+        wording=named("wording"),
+        problem=named("problem"),
+        expected=named("expected"),
+        factors=named("factors"),
+        cluster=named("cluster").codes,
+        chance=table.column("chance").to_numpy()[first],
+        difficulty=table.column("difficulty").to_numpy()[first],
+        repeats=repeats,
+        unscored=unscored.astype(np.int64),
+        value=total(value) / np.maximum(repeats - unscored, 1),
+        answers=answers.astype(np.int64),
+        among=total(value * given) / np.maximum(answers, 1),
+    )
+
+
+def count_outcomes(table: pa.Table) -> Outcomes:
+    """Count the answers of each split by kind."""
+    split, outcome = labels(check(table), "split"), labels(table, "outcome")
+    value = pc.fill_null(table.column("value"), 0.0).to_numpy()
+    kinds = np.select(
+        [outcome.at(kind) for kind in OTHER_OUTCOMES] + [value == 1, value == 0],
+        [KINDS.index(kind) for kind in OTHER_OUTCOMES] + [0, KINDS.index("wrong")],
+        default=KINDS.index("partly right"),
+    )
+    flat = np.bincount(
+        split.codes * len(KINDS) + kinds, minlength=len(split.names) * len(KINDS)
+    ).reshape(len(split.names), len(KINDS))
+    return Outcomes(splits=split.names, kinds=KINDS, counts=flat)

@@ -1,0 +1,131 @@
+"""Making and checking test sets: what is installed, previews, editions, certificates."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from inspect import getdoc
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import modelmetry.items as plugins
+import modelmetry.suites as suites
+from modelmetry.errors import BadInput
+from modelmetry.items import Item, Seed
+from modelmetry.suites import Suite
+
+if TYPE_CHECKING:
+    from modelmetry.analyses.verification import Certificate
+
+
+def read_suite(suite: str | Path | Suite) -> Suite:
+    """A suite by name, by path, or as it is."""
+    return suite if isinstance(suite, Suite) else suites.read(suite)
+
+
+def installed(kind: str) -> list[dict[str, str]]:
+    """Name and one line about everything installed of a kind.
+
+    Args:
+        kind: `suites`, `generators`, `models` or `scorers`.
+    """
+    if kind == "suites":
+        return [{"name": name, "about": suites.question(name)} for name in suites.names()]
+    return [{"name": name, "about": _first_line(kind, name)} for name in plugins.installed(kind)]
+
+
+def preview(
+    suite: str | Path | Suite, *, split: str | None = None, seed: int = 0, limit: int = 10
+) -> list[Item]:
+    """The first items of a suite, or of one of its splits.
+
+    Args:
+        suite: Name, path or suite.
+        split: A split's name or label; None for all splits in turn.
+        seed: Root seed.
+        limit: Most items.
+
+    Raises:
+        BadInput: There is no such suite or split.
+    """
+    chosen = _only_split(read_suite(suite), split)
+    return list(islice(suites.items(chosen, Seed(root=seed)), limit))
+
+
+def generate(
+    suite: str | Path | Suite,
+    *,
+    seed: int,
+    limit: int | None = None,
+    split: str | None = None,
+    out: str | Path = "editions",
+) -> Path:
+    """Write an edition: Parquet files, dataset card, checksums and certificate.
+
+    Args:
+        suite: Name, path or suite.
+        seed: Root seed.
+        limit: Most problems per split; None for the suite's own numbers.
+        split: Only this split, by name or label.
+        out: Folder in which the edition's own folder is made.
+
+    Returns:
+        The edition's folder.
+
+    Raises:
+        BadInput: Anything asked for does not exist, or the edition is there already.
+    """
+    from modelmetry.analyses.verification import certificate_json, verify
+
+    chosen = _only_split(read_suite(suite), split)
+    certificate = certificate_json(verify(chosen, seed=seed))
+    edition = suites.write(
+        Path(out), chosen, Seed(root=seed), limit=checked_limit(limit), certificate=certificate
+    )
+    return edition.folder
+
+
+def verify(suite: str | Path | Suite, *, n: int = 1000, seed: int = 0) -> Certificate:
+    """Check a suite's answer keys, splits and baselines.
+
+    Args:
+        suite: Name, path or suite.
+        n: Problems per split, as far as the space holds them.
+        seed: Root seed.
+
+    Returns:
+        The certificate, a `modelmetry.analyses.verification.Certificate`.
+    """
+    from modelmetry.analyses.verification import verify as verify_suite
+
+    return verify_suite(read_suite(suite), n=n, seed=seed)
+
+
+def _only_split(suite: Suite, split: str | None) -> Suite:
+    """The suite with one split left, named by split or label."""
+    if split is None:
+        return suite
+    tasks = []
+    for task in suite.tasks:
+        kept = {
+            name: count
+            for name, count in task.splits.items()
+            if split in {name, suite.label(task.name, name), f"{task.name}/{name}"}
+        }
+        if kept:
+            tasks.append(replace(task, splits=kept))
+    if not tasks:
+        labels = [suite.label(task.name, name) for task in suite.tasks for name in task.splits]
+        raise BadInput(f"{suite.name}: no split {split!r}; allowed: {', '.join(labels)}")
+    return replace(suite, tasks=tuple(tasks), primary=(), contrasts=())
+
+
+def _first_line(kind: str, name: str) -> str:
+    return (getdoc(plugins.load(kind, name)) or "").split("\n\n")[0].replace("\n", " ")
+
+
+def checked_limit(limit: int | None) -> int | None:
+    """The limit itself, once it is known to be None or 1 and more."""
+    if limit is not None and limit < 1:
+        raise BadInput(f"limit: {limit}; allowed: problems per split, from 1")
+    return limit

@@ -1,0 +1,172 @@
+"""Reading runs: scores, reports, comparisons, leaderboards; no model is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import modelmetry.runs as runs
+from modelmetry.errors import BadInput
+from modelmetry.runs import RunRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+    from modelmetry.analyses.comparison import Row
+
+    from modelmetry.reports import Sample
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run on disk, scored.
+
+    Attributes:
+        folder: Where it lies.
+        record: What was run and how it ended.
+        scores: One row per answer, columns as in `modelmetry.runs.scores.COLUMNS`.
+    """
+
+    folder: Path
+    record: RunRecord
+    scores: pa.Table
+
+    def frame(self) -> pd.DataFrame:
+        """The scores as a pandas data frame, shape (answers, columns)."""
+        return self.scores.to_pandas()
+
+
+def read_run(folder: str | Path, *, scorer: str | None = None) -> Run:
+    """Open a run and score its stored answers; no model is called.
+
+    Args:
+        folder: The run's folder.
+        scorer: Entry-point name of a scorer to use in place of the suite's own.
+
+    Raises:
+        BadInput: It is not a run, or its answers cannot be read.
+    """
+    from modelmetry.runs.scores import score_table
+
+    path = Path(folder)
+    record = runs.read_record(path)
+    with closing(runs.open_store(path)) as store:
+        return Run(folder=path, record=record, scores=score_table(record, store, scorer))
+
+
+def score(run_folder: str | Path, *, scorer: str, out: str | Path | None = None) -> list[Path]:
+    """Score the stored answers of a run again, with another scorer, into a folder of their own.
+
+    Args:
+        run_folder: The run.
+        scorer: Entry-point name.
+        out: Where to write; by default `score-<scorer>` within the run.
+
+    Returns:
+        The files written.
+    """
+    target = Path(out) if out else Path(run_folder) / f"score-{scorer}"
+    return report([run_folder], out=target, scorer=scorer)
+
+
+def report(
+    run_folders: Sequence[str | Path], *, out: str | Path, scorer: str | None = None
+) -> list[Path]:
+    """Write report.html, report.md, estimates.csv and scores.parquet of one or more runs.
+
+    Args:
+        run_folders: The runs.
+        out: Folder to write in; made if missing.
+        scorer: Entry-point name of a scorer to use in place of the suite's own.
+
+    Returns:
+        The files written.
+    """
+    from modelmetry.reports import Section, write_report
+
+    sections = []
+    for folder in run_folders:
+        read = read_run(folder, scorer=scorer)
+        sections.append(Section(record=read.record, scores=read.scores, samples=_samples(read)))
+    return write_report(Path(out), sections)
+
+
+def compare(run_folders: Sequence[str | Path], *, seed: int = 0) -> list[Row]:
+    """Compare runs that asked the same items: paired, clustered, corrected for their number.
+
+    Args:
+        run_folders: Two or more runs.
+        seed: Seed of the resampling.
+
+    Returns:
+        Rows of `modelmetry.analyses.comparison.Row`.
+
+    Raises:
+        BadInput: Fewer than two runs, or runs of different items.
+    """
+    from modelmetry.analyses.comparison import compare as compare_runs
+
+    reads = [read_run(folder) for folder in run_folders]
+    return compare_runs([(read.record, read.scores) for read in reads], seed=seed)
+
+
+def update_leaderboard(
+    run_folders: Sequence[str | Path], *, data: str | Path = "leaderboards/data"
+) -> list[Path]:
+    """Append the headline estimates of finished runs to the leaderboards' CSV files.
+
+    Args:
+        run_folders: Finished runs.
+        data: Folder of one CSV file per suite.
+
+    Returns:
+        The files changed.
+
+    Raises:
+        BadInput: A run is not finished, or stands on the board already.
+    """
+    from modelmetry.leaderboards import entries_of, update
+
+    changed = []
+    for folder in run_folders:
+        read = read_run(folder)
+        if read.record.status != "finished":
+            raise BadInput(
+                f"{folder}: the run is {read.record.status}; allowed: finished runs "
+                f"(go on with: modelmetry run {folder})"
+            )
+        path = Path(data) / f"{read.record.suite.name}.csv"
+        update(path, entries_of(read.record, read.scores))
+        changed.append(path)
+    return changed
+
+
+def _samples(read: Run) -> Callable[[Sequence[int]], list[Sample]]:
+    """From row numbers of the score table to samples, reading only those answers."""
+    from modelmetry.reports import Sample
+
+    def samples(rows: Sequence[int]) -> list[Sample]:
+        with closing(runs.open_store(read.folder)) as store:
+            found = store.picked(rows)
+        marks = read.scores.take(list(rows)).to_pylist()
+        return [
+            Sample(
+                item=item.uid,
+                split=mark["split"],
+                wording=item.wording,
+                prompt=item.text,
+                response=response.text,
+                expected=mark["expected"],
+                answer=mark["answer"],
+                value=mark["value"],
+                outcome=mark["outcome"],
+                reason=mark["reason"],
+                repeat=mark["repeat"],
+            )
+            for (item, response), mark in zip(found, marks, strict=True)
+        ]
+
+    return samples

@@ -1,0 +1,247 @@
+"""What the terminal shows: progress, result tables, listings; results on stdout, the rest on stderr."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+
+from modelmetry.items import Item
+from modelmetry.runs import RunRecord, Tally
+
+_OUT = Console(highlight=False, soft_wrap=True)
+_ERR = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_REDRAW_S = 0.1
+_LINE_S = 30.0
+
+
+class Progress:
+    """A progress bar on a terminal, a line every half minute elsewhere.
+
+    Args:
+        model: The model's spec, shown before the bar.
+    """
+
+    def __init__(self, model: str) -> None:
+        self._model = model
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[notes]}"),
+            console=_ERR,
+            disable=not _ERR.is_terminal,
+        )
+        self._task = self._bar.add_task(escape(model), total=None, rate="", notes="")
+        self._began = self._shown = time.monotonic()
+        self._first = -1
+        self._folder: Path | None = None
+        self._last: Tally | None = None
+
+    def __enter__(self) -> Self:
+        """Show the bar."""
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._last is not None:
+            self._draw(self._last)
+        self._bar.stop()
+        if kind is not None and self._folder is not None:
+            _ERR.print(f"kept: {escape(str(self._folder))}; go on with:")
+            _ERR.print(f"  modelmetry run {shlex.quote(str(self._folder))}", markup=False)
+
+    def started(self, folder: Path, record: RunRecord) -> None:
+        """Say where the run is stored."""
+        self._folder = folder
+        self._began = time.monotonic()
+        _ERR.print(
+            f"{escape(record.suite.name)} {record.edition}, {record.planned} requests to "
+            f"{escape(record.model)} -> {escape(str(folder))}"
+        )
+
+    def watch(self, tally: Tally) -> None:
+        """Take note of progress; draws now and then."""
+        self._last = tally
+        if self._first < 0:
+            self._first = tally.answered
+        moment = time.monotonic()
+        pace = _REDRAW_S if _ERR.is_terminal else _LINE_S
+        if moment - self._shown >= pace:
+            self._shown = moment
+            self._draw(tally)
+
+    def _draw(self, tally: Tally) -> None:
+        seconds = max(1e-9, time.monotonic() - self._began)
+        rate = f"{(tally.answered - max(0, self._first)) / seconds:.1f}/s"
+        notes = _notes(tally)
+        if _ERR.is_terminal:
+            self._bar.update(
+                self._task, total=tally.planned, completed=tally.answered, rate=rate, notes=notes
+            )
+        else:
+            _ERR.print(f"{tally.answered}/{tally.planned} answered, {rate} {notes}", markup=False)
+
+
+def _notes(tally: Tally) -> str:
+    notes = [f"{tally.failed} failed"] if tally.failed else []
+    if tally.retried:
+        notes.append(f"{tally.retried} retried")
+    if tally.input_tokens or tally.output_tokens:
+        notes.append(f"{tally.input_tokens + tally.output_tokens:,} tokens")
+    if tally.cost_usd:
+        notes.append(f"${tally.cost_usd:.4f}")
+    if tally.waiting:
+        notes.append(f"waiting: {tally.waiting[:80]}")
+    return escape(", ".join(notes))
+
+
+def result(done: Any) -> None:
+    """The headline of a finished run, and where its report lies."""
+    from modelmetry.analyses.estimates import headline
+
+    table = Table(
+        title=escape(f"{done.record.suite.name} · {done.record.model}"), title_justify="left"
+    )
+    for name in ("split", "estimand", "value", "95 % interval", "items", "clusters", "unscored"):
+        table.add_column(name, justify="left" if name in {"split", "estimand"} else "right")
+    for row in headline(done.record, done.scores):
+        table.add_row(
+            escape(row.split),
+            escape(row.estimand),
+            _number(row.value),
+            _interval(row.ci_low, row.ci_high),
+            str(row.n_items),
+            str(row.n_clusters),
+            str(row.n_unscored),
+        )
+    _OUT.print(table)
+    _OUT.print(f"report: {escape(str(done.folder / 'report.html'))}")
+
+
+def comparison(rows: Iterable[Any]) -> None:
+    """Paired comparisons, one line each."""
+    table = Table(title="paired on the same items; p adjusted by Holm", title_justify="left")
+    for name in (
+        "split",
+        "a",
+        "b",
+        "a - b",
+        "95 % interval",
+        "p adjusted",
+        "detectable",
+        "verdict",
+    ):
+        table.add_column(
+            name, justify="left" if name in {"split", "a", "b", "verdict"} else "right"
+        )
+    for row in rows:
+        found = row.comparison
+        table.add_row(
+            escape(row.split),
+            escape(found.a),
+            escape(found.b),
+            f"{found.difference.value:+.3f}",
+            _interval(found.difference.low, found.difference.high),
+            f"{found.p_adjusted:.3g}",
+            f"{found.detectable:.3f}",
+            escape(row.verdict),
+        )
+    _OUT.print(table)
+
+
+def plan(planned: Mapping[str, Any]) -> None:
+    """What a dry run would ask."""
+    _OUT.print("nothing was asked; the run would be:", markup=False)
+    for name, value in planned.items():
+        _OUT.print(f"  {name}: {value}", markup=False)
+
+
+def files(paths: Sequence[Path]) -> None:
+    """Files written, one per line."""
+    for path in paths:
+        _OUT.print(str(path), markup=False)
+
+
+def listing(rows: Sequence[Mapping[str, str]], *, as_json: bool) -> None:
+    """Names with one line about each."""
+    if as_json:
+        print(json.dumps(list(rows), ensure_ascii=False))  # noqa: T201
+        return
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(f"[bold]{escape(row['name'])}[/]", escape(row["about"]))
+    Console(highlight=False).print(table)
+
+
+def items(shown: Sequence[Item]) -> None:
+    """Items as a model sees them, each with its answer."""
+    for item in shown:
+        _OUT.print(
+            f"[bold]{escape(item.uid)}[/]  split {escape(item.problem.split)}, {item.format}"
+        )
+        for turn in item.messages:
+            label = turn.role if item.format == "chat" else "text"
+            _OUT.print(f"  {label}: {turn.text}", markup=False)
+        target = item.problem.target
+        accepted = (
+            f"any number from {target.interval[0]:g} to {target.interval[1]:g}"
+            if target.interval
+            else " | ".join(target.answers)
+        )
+        levels = ", ".join(f"{name}={level}" for name, level in item.problem.factors.items())
+        _OUT.print(f"  right: {accepted}   ({levels}; chance {target.chance:.3g})\n", markup=False)
+
+
+def certificate(made: Any) -> None:
+    """A certificate as a table, and its verdict."""
+    table = Table(title=escape(f"{made.suite}: independent verification"), title_justify="left")
+    names = (
+        "split", "problems", "space", "disagreements", "duplicates", "oracle", "chance",
+        "best constant", "bag of words",
+    )  # fmt: skip
+    for name in names:
+        table.add_column(name, justify="left" if name == "split" else "right")
+    for check in made.splits:
+        table.add_row(
+            escape(check.split),
+            str(check.problems),
+            f"{check.space:.4g}",
+            str(check.disagreements),
+            str(check.duplicates),
+            _number(check.oracle),
+            _number(check.chance),
+            _number(check.constant.value),
+            _number(check.bag_of_words.value),
+        )
+    _OUT.print(table)
+    for check in made.splits:
+        for line in check.failures:
+            _OUT.print(f"FAILED: {check.split}: {line}", markup=False)
+    for overlap in made.overlaps:
+        if overlap.shared:
+            _OUT.print(
+                f"FAILED: {overlap.a} and {overlap.b} share {overlap.shared} problems",
+                markup=False,
+            )
+    _OUT.print("passed" if made.passed else "FAILED", markup=False)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "none" if low is None or high is None else f"{low:.3f} to {high:.3f}"

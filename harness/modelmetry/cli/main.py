@@ -1,0 +1,71 @@
+"""The entry point: commands gathered, every error turned into one line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+import click
+
+from modelmetry.cli import inspecting, measuring
+from modelmetry.errors import ModelmetryError
+
+_INTERRUPTED = 130  # what shells expect after Ctrl-C
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 unexpected, 2 bad input, 3 model unreachable, 4 limit reached "
+    "(run resumable), 5 gate failed.",
+)
+@click.version_option(package_name="modelmetry", message="modelmetry %(version)s")
+def commands() -> None:
+    """Measure language models on fresh, verified test sets, with honest uncertainty."""
+
+
+for _command in (*inspecting.COMMANDS, *measuring.COMMANDS):
+    commands.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(_code())
+
+
+def _code() -> int:
+    if os.environ.get("MODELMETRY_TRACEBACK"):
+        return commands.main(standalone_mode=False) or 0
+    try:
+        return commands.main(standalone_mode=False) or 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return 2
+    except click.ClickException as error:
+        _complain(error.format_message())
+        return 2
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        return _INTERRUPTED
+    except ModelmetryError as error:
+        _complain(str(error))
+        return error.exit_code
+    except BrokenPipeError:
+        # The reader of our output went away, as `| head` does; that is no fault.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except OSError as error:
+        _complain(f"{error.filename or 'the system'}: {error.strerror or error}")
+        return 2 if error.errno in (errno.EACCES, errno.EPERM, errno.ENOENT) else 1
+    except MemoryError:
+        _complain("out of memory")
+        return 1
+    except Exception as error:  # noqa: BLE001 - the last line of defense says how to see more
+        _complain(
+            f"unexpected {type(error).__name__}: {error} (set MODELMETRY_TRACEBACK=1 to see where)"
+        )
+        return 1
+
+
+def _complain(line: str) -> None:
+    print(f"modelmetry: {' '.join(line.split())}", file=sys.stderr)  # noqa: T201

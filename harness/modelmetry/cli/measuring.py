@@ -1,0 +1,105 @@
+"""Commands that measure: run, score, report, compare, leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from modelmetry.cli import options
+
+
+@click.command()
+@click.argument("what", metavar="SUITE|EDITION|RUN")
+@options.all_of(options.MODEL)
+@options.all_of(options.EFFORT)
+def run(what: str, models: tuple[str, ...], dry_run: bool, **settings: Any) -> None:
+    """Ask models everything in a suite; writes a report into each run's folder.
+
+    SUITE is a packaged suite or a .yaml file, EDITION a folder made by `generate`, RUN the folder
+    of a run to go on with.
+    """
+    from modelmetry import api
+    from modelmetry.cli import display
+
+    specs = models or (api.DEFAULT_MODEL,)
+    if dry_run:
+        for spec in specs:
+            display.plan(api.plan(what, model=spec, **_without_display(settings)))
+        return
+    finished = []
+    for spec in specs:
+        with display.Progress(spec) as progress:
+            done = api.run(
+                what, model=spec, watch=progress.watch, started=progress.started, **settings
+            )
+        display.result(done)
+        finished.append(done.folder)
+    if len(finished) > 1:
+        display.comparison(api.compare(finished))
+
+
+@click.command()
+@click.argument("run_folder", metavar="RUN", type=click.Path(path_type=Path))
+@options.option("--scorer", required=True, help="Entry-point name of a scorer.")
+@options.out
+def score(run_folder: Path, scorer: str, out: Path | None) -> None:
+    """Score a run's stored answers again; no model is called."""
+    from modelmetry import api
+    from modelmetry.cli import display
+
+    display.files(api.score(run_folder, scorer=scorer, out=out))
+
+
+@click.command()
+@options.runs
+@options.out
+def report(run_folders: tuple[Path, ...], out: Path | None) -> None:
+    """Write report.html, report.md, estimates.csv and scores.parquet of one or more runs."""
+    from modelmetry import api
+    from modelmetry.cli import display
+
+    target = out or (run_folders[0] if len(run_folders) == 1 else Path("report"))
+    display.files(api.report(run_folders, out=target))
+
+
+@click.command()
+@options.runs
+@options.seed
+def compare(run_folders: tuple[Path, ...], seed: int) -> None:
+    """Compare runs that asked the same items: paired, clustered, corrected; ties named."""
+    from modelmetry import api
+    from modelmetry.cli import display
+
+    display.comparison(api.compare(run_folders, seed=seed))
+
+
+@click.group()
+def leaderboard() -> None:
+    """Keep leaderboards: CSV files with ranks that respect uncertainty."""
+
+
+@leaderboard.command()
+@options.runs
+@options.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default="leaderboards/data",
+    help="Folder of one CSV file per suite.",
+)
+def update(run_folders: tuple[Path, ...], data: Path) -> None:
+    """Append finished runs to the leaderboards' CSV files."""
+    from modelmetry import api
+    from modelmetry.cli import display
+
+    display.files(api.update_leaderboard(run_folders, data=data))
+
+
+def _without_display(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings that decide what is asked."""
+    kept = ("model_base_url", "model_options", "limit", "seed", "epochs", "max_tokens")
+    return {name: settings[name] for name in kept}
+
+
+COMMANDS = (run, score, report, compare, leaderboard)

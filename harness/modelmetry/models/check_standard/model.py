@@ -1,0 +1,164 @@
+"""`reference/check-standard`: the shipped language model, answering without torch."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+
+from modelmetry.errors import BadInput
+from modelmetry.items import Item
+from modelmetry.models.check_standard.forward import Array, Llama
+from modelmetry.models.check_standard.tokenizer import END, Tokenizer, chat
+from modelmetry.models.model import Finish, Model, Rejected, Request, Response, Sampling
+
+FOLDER = Path(__file__).parent / "weights"
+"""Weights, configuration, tokenizer and certificate, as transformers and vLLM read them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generated:
+    """What the model wrote.
+
+    Attributes:
+        text: Without special tokens and without the stop text.
+        finish: `stop` or `length`.
+        logprobs: Natural-log probability of each token under the model itself, before temperature
+            and nucleus; the token that ended the answer is included.
+    """
+
+    text: str
+    finish: Finish
+    logprobs: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckStandard(Model):
+    """A Llama of about a million parameters, trained on the train splits of the quickstart suite.
+
+    Its answers depend on the request alone: requests are answered one by one, in float32, and
+    sampling draws from a stream keyed by the request's seed.
+    """
+
+    name: str = "check-standard"
+
+    provider: ClassVar[str] = "reference"
+    max_connections: ClassVar[int] = 4
+
+    @cached_property
+    def llama(self) -> Llama:
+        """The network, read once."""
+        return Llama.read(FOLDER)
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, read once."""
+        return Tokenizer.read(FOLDER)
+
+    @cached_property
+    def _worker(self) -> ThreadPoolExecutor:
+        # One thread: the arithmetic holds the interpreter, so more would only take turns.
+        return ThreadPoolExecutor(1, "check-standard")
+
+    def identity(self) -> Mapping[str, object]:
+        weights = (FOLDER / "model.safetensors").read_bytes()
+        return {"model": self.spec, "weights": hashlib.sha256(weights).hexdigest()}
+
+    async def open(self) -> Self:
+        try:
+            _ = self.llama, self.tokenizer
+        except (OSError, ValueError, KeyError) as error:
+            raise BadInput(f"{FOLDER}: cannot be read: {error}; reinstall modelmetry") from error
+        return self
+
+    async def answer(self, request: Request) -> Response:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._worker, self.respond, request)
+
+    async def close(self) -> None:
+        self._worker.shutdown()
+        del self.__dict__["_worker"]
+
+    def respond(self, request: Request) -> Response:
+        """Answer now, in this thread.
+
+        Raises:
+            Rejected: The prompt is empty, holds an image, or leaves no room for an answer.
+        """
+        started = time.perf_counter()
+        ids = self.tokenizer.encode(prompt(request.item))
+        if not 0 < len(ids) < self.llama.context:
+            raise Rejected(
+                f"{self.spec}: a prompt of {len(ids)} tokens; allowed: 1 to {self.llama.context - 1}"
+            )
+        done = self.generate(ids, request.sampling, request.seed)
+        return Response(
+            request_key=request.key,
+            text=done.text,
+            finish=done.finish,
+            logprobs=done.logprobs if request.sampling.logprobs else None,
+            latency_s=time.perf_counter() - started,
+            input_tokens=len(ids),
+            output_tokens=len(done.logprobs),
+            cost_usd=self.cost(len(ids), len(done.logprobs)),
+            received_at=time.time(),
+        )
+
+    def generate(self, ids: list[int], sampling: Sampling, seed: int) -> Generated:
+        """Continue token ids until the end token, a stop text, `max_tokens` or a full context."""
+        llama, tokenizer = self.llama, self.tokenizer
+        rng = np.random.default_rng(seed)
+        most = min(sampling.max_tokens, llama.context - len(ids))
+        cache = llama.cache(len(ids) + most)
+        end = tokenizer.special[END]
+        written: list[int] = []
+        logprobs: list[float] = []
+        while len(written) < most:
+            logits = llama.logits(llama.extend(cache, written[-1:] or ids)[-1:])[0]
+            token = choose(logits, sampling, rng)
+            logprobs.append(float(_log_softmax(logits)[token]))
+            written.append(token)
+            text = tokenizer.decode(written)
+            cut = min((at for stop in sampling.stop if (at := text.find(stop)) >= 0), default=None)
+            if token == end or cut is not None:
+                return Generated(text=text[:cut], finish="stop", logprobs=tuple(logprobs))
+        return Generated(text=tokenizer.decode(written), finish="length", logprobs=tuple(logprobs))
+
+
+def prompt(item: Item) -> str:
+    """The one text that the model continues.
+
+    Raises:
+        Rejected: A message holds an image.
+    """
+    if any(part.kind != "text" for turn in item.messages for part in turn.parts):
+        raise Rejected("reference/check-standard: the item holds an image; allowed: text")
+    if item.format == "chat":
+        return chat(item.messages)
+    return "".join(turn.text for turn in item.messages)
+
+
+def choose(logits: Array, sampling: Sampling, rng: np.random.Generator) -> int:
+    """The next token: the likeliest at temperature 0, else a draw from the nucleus `top_p`."""
+    if sampling.temperature == 0:
+        return int(logits.argmax())
+    p = np.exp(_log_softmax(logits / sampling.temperature))
+    order = np.argsort(-p, kind="stable")
+    total = np.cumsum(p[order])
+    # The nucleus is the shortest head of the order that holds `top_p`; one token at least.
+    size = int(np.searchsorted(total, sampling.top_p or 1.0)) + 1
+    total = total[:size]
+    return int(order[np.searchsorted(total, rng.random() * total[-1], side="right")])
+
+
+def _log_softmax(logits: Array) -> Array:
+    shifted = logits.astype(np.float64) - logits.max()
+    return shifted - np.log(np.exp(shifted).sum())

@@ -1,0 +1,265 @@
+"""Batched decoding with transformers: prompts of equal sampling in, answers out. Needs torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GenerationConfig,
+    LogitsProcessorList,
+    StoppingCriteriaList,
+    TemperatureLogitsWarper,
+    TopPLogitsWarper,
+)
+
+from modelmetry.errors import BadInput
+from modelmetry.models.model import Finish, Rejected, Request, Sampling
+from modelmetry.models.wire import clean, excerpt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decoded:
+    """What was generated for one prompt.
+
+    Attributes:
+        text: The answer, without stop text and special tokens.
+        finish: `stop` at an end token or stop text, `length` at the token limit.
+        tokens: Generated tokens, the end token and those of the stop text included.
+        logprobs: Natural-log probability of each, from the model's own distribution before
+            temperature and top_p; None unless asked for.
+    """
+
+    text: str
+    finish: Finish
+    tokens: int
+    logprobs: tuple[float, ...] | None
+
+
+class Decoder:
+    """A causal language model and its tokenizer in this process.
+
+    Attributes:
+        commit: The commit of a model from the hub; None for a folder.
+        dtype: Type of the weights, such as `float32`.
+    """
+
+    def __init__(self, name: str, *, dtype: str, device: str, revision: str | None) -> None:
+        """Load the model.
+
+        Raises:
+            BadInput: It cannot be loaded.
+        """
+        self._name = name
+        self._closing = Event()
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(name, revision=revision)
+            model: Any = AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=dtype)
+            self._model = model.to(device).eval()
+        except (OSError, ValueError, RuntimeError, ImportError, KeyError) as error:
+            raise BadInput(
+                f"hf/{name}: the model cannot be loaded: {excerpt(str(error), 300)}"
+            ) from None
+        self.commit: str | None = getattr(model.config, "_commit_hash", None)
+        self.dtype = str(model.dtype).removeprefix("torch.")
+        self._ends = _ends(model.generation_config.eos_token_id, self._tokenizer.eos_token_id)
+        self._pad: int = next(iter([*self._ends, 0]))
+        # A checkpoint may bring its own sampling (temperature, top_k, penalties); what is asked
+        # for here is all that shall happen.
+        model.generation_config = GenerationConfig(
+            eos_token_id=self._ends or None, pad_token_id=self._pad
+        )
+        config = model.config.get_text_config()
+        self._context: int | None = getattr(config, "max_position_embeddings", None)
+
+    def encode(self, request: Request) -> list[int]:
+        """The prompt's tokens.
+
+        Raises:
+            BadInput: A chat is asked of a model without a chat template, or which refuses it.
+            Rejected: Prompt and answer do not fit the model's context.
+        """
+        item = request.item
+        if item.format == "chat":
+            ids = self._tokenizer(self._templated(request), add_special_tokens=False)["input_ids"]
+        else:
+            ids = self._tokenizer(item.text)["input_ids"]
+        wanted = len(ids) + request.sampling.max_tokens
+        if self._context is not None and wanted > self._context:
+            raise Rejected(
+                f"the prompt has {len(ids)} tokens and the answer may have "
+                f"{request.sampling.max_tokens}; the model's context holds {self._context}"
+            )
+        if not ids:
+            raise Rejected("the prompt has no tokens")
+        return ids
+
+    def _templated(self, request: Request) -> str:
+        from jinja2 import TemplateError
+
+        if not self._tokenizer.chat_template:
+            raise BadInput(
+                f"hf/{self._name}: the model has no chat template; allowed: a chat model, or "
+                "prompts of format completion"
+            )
+        turns = [{"role": turn.role, "content": turn.text} for turn in request.item.messages]
+        try:
+            return self._tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=True
+            )
+        except TemplateError as error:
+            raise BadInput(
+                f"hf/{self._name}: the chat template refuses {request.item.uid}: "
+                f"{excerpt(str(error), 200)}"
+            ) from None
+
+    def decode(
+        self, prompts: Sequence[list[int]], seeds: Sequence[int], sampling: Sampling
+    ) -> list[Decoded]:
+        """Generate one answer to each prompt.
+
+        Each prompt has its own random stream, so a sampled answer does not depend on what else
+        is in the batch, up to rounding.
+
+        Args:
+            prompts: Token ids, one list per prompt.
+            seeds: Sampling seed of each prompt.
+            sampling: How to decode all of them.
+
+        Raises:
+            BadInput: The accelerator's memory is full.
+        """
+        device = self._model.device
+        width = max(map(len, prompts))
+        rows = [[self._pad] * (width - len(ids)) + ids for ids in prompts]
+        mask = [[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts]
+        stops = _Stops(self._tokenizer, width, len(prompts), sampling.stop, self._closing)
+        recorder = _Recorder() if sampling.logprobs else None
+        processors = [recorder] if recorder else []
+        try:
+            with torch.inference_mode():
+                output = self._model.generate(
+                    input_ids=torch.tensor(rows, device=device),
+                    attention_mask=torch.tensor(mask, device=device),
+                    max_new_tokens=sampling.max_tokens,
+                    do_sample=False,
+                    logits_processor=LogitsProcessorList(
+                        processors + _warpers(sampling, seeds, device)
+                    ),
+                    stopping_criteria=StoppingCriteriaList([stops]),
+                )
+        except torch.cuda.OutOfMemoryError:
+            raise BadInput(
+                f"hf/{self._name}: the accelerator's memory is full with {len(prompts)} prompts "
+                "at once; allowed: a smaller -M batch_size"
+            ) from None
+        logprobs = recorder.table(output) if recorder else None
+        return [
+            self._decoded(
+                output[row, width:].tolist(), stops.ends[row], sampling, logprobs and logprobs[row]
+            )
+            for row in range(len(prompts))
+        ]
+
+    def _decoded(
+        self, ids: list[int], stop: int | None, sampling: Sampling, logprobs: list[float] | None
+    ) -> Decoded:
+        """One row, without what generation padded it with."""
+        end = next((n for n, token in enumerate(ids, 1) if token in self._ends), None)
+        length = min(end or len(ids), stop or len(ids))
+        text = self._tokenizer.decode(ids[:length], skip_special_tokens=True)
+        found = [at for text_ in sampling.stop if (at := text.find(text_)) >= 0]
+        ended = bool(found) or end is not None or stop is not None
+        return Decoded(
+            text=clean(text[: min(found, default=len(text))]),
+            finish="stop" if ended else "length",
+            tokens=length,
+            logprobs=None if logprobs is None else tuple(logprobs[:length]),
+        )
+
+    def stop(self) -> None:
+        """End the batch in progress at its next token."""
+        self._closing.set()
+
+
+def _ends(*given: int | list[int] | None) -> list[int]:
+    """The tokens that end an answer, each once."""
+    listed = (ids if isinstance(ids, list) else [ids] for ids in given if ids is not None)
+    return list(dict.fromkeys(token for ids in listed for token in ids))
+
+
+class _Stops:
+    """Ends a row when its text holds a stop text, and remembers after how many tokens."""
+
+    def __init__(
+        self, tokenizer: Any, width: int, rows: int, stop: tuple[str, ...], closing: Event
+    ) -> None:
+        self.ends: list[int | None] = [None] * rows
+        self._tokenizer, self._width, self._stop, self._closing = tokenizer, width, stop, closing
+        # A character takes at most four bytes, and a token holds at least one.
+        self._tail = 4 * max(map(len, stop), default=0) + 4
+
+    def __call__(self, input_ids: torch.Tensor, scores: object, **_: object) -> torch.Tensor:
+        length = input_ids.shape[1] - self._width
+        if self._stop:
+            tails = input_ids[:, max(self._width, input_ids.shape[1] - self._tail) :]
+            for row, text in enumerate(self._tokenizer.batch_decode(tails)):
+                if self.ends[row] is None and any(stop in text for stop in self._stop):
+                    self.ends[row] = length
+        done = [end is not None or self._closing.is_set() for end in self.ends]
+        return torch.tensor(done, device=input_ids.device)
+
+
+class _Recorder:
+    """Keeps the log-probability that the model itself gave to each token that was taken."""
+
+    def __init__(self) -> None:
+        self._taken: list[torch.Tensor] = []
+        self._offered: torch.Tensor | None = None
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        self._take(input_ids)
+        self._offered = scores.float().log_softmax(-1)
+        return scores
+
+    def _take(self, input_ids: torch.Tensor) -> None:
+        if self._offered is not None:
+            self._taken.append(self._offered.gather(1, input_ids[:, -1:]))
+
+    def table(self, output: torch.Tensor) -> list[list[float]]:
+        """Log-probabilities, one row per prompt, one column per generated token."""
+        self._take(output)
+        return torch.cat(self._taken, dim=1).tolist()
+
+
+class _Noise:
+    """Adds Gumbel noise to the scores: the largest sum is then an exact draw from them.
+
+    This way a row's draw needs only its own generator, which `generate` itself does not offer.
+    """
+
+    def __init__(self, seeds: Sequence[int], device: torch.device) -> None:
+        self._streams = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        waits = torch.empty_like(scores)
+        for row, stream in enumerate(self._streams):
+            waits[row].exponential_(generator=stream)
+        return scores - waits.log()
+
+
+def _warpers(sampling: Sampling, seeds: Sequence[int], device: torch.device) -> list[Any]:
+    """What turns the model's scores into the scores that the largest is taken of."""
+    if sampling.temperature == 0:
+        return []
+    warpers: list[Any] = [TemperatureLogitsWarper(float(sampling.temperature))]
+    if sampling.top_p is not None and sampling.top_p < 1:
+        warpers.append(TopPLogitsWarper(float(sampling.top_p)))
+    return [*warpers, _Noise(seeds, device)]

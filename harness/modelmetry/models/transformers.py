@@ -1,0 +1,148 @@
+"""Models of the transformers library in this process, asked in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Self
+
+from modelmetry.errors import BadInput
+from modelmetry.models.model import Model, Request, Response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """A request that waits for its batch."""
+
+    request: Request
+    prompt: list[int]
+    answer: asyncio.Future[Response]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformers(Model):
+    """A causal language model in this process (`hf/<hub id or folder>`).
+
+    Requests that wait at the same time and ask for the same sampling are answered together. Each
+    request has its own random stream, seeded with its own seed, whatever batch it falls in.
+    Latencies are those of the batch.
+
+    Attributes:
+        batch_size: Most requests answered together, >= 1.
+        dtype: Type of the weights; `auto` takes the checkpoint's own.
+        device: `auto` (a GPU where there is one), `cpu`, `cuda`, `cuda:1`, ...
+        revision: Branch, tag or commit at the hub; None takes the main branch.
+    """
+
+    batch_size: int = 16
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    device: str = "auto"
+    revision: str | None = None
+    # `Any`, because torch is imported only when the model is loaded.
+    _decoder: Any = field(init=False, repr=False, compare=False)
+    _queue: asyncio.Queue[_Job] = field(init=False, repr=False, compare=False)
+    _worker: asyncio.Task[None] = field(init=False, repr=False, compare=False)
+
+    provider: ClassVar[str] = "hf"
+
+    def __post_init__(self) -> None:
+        """Check the options."""
+        if self.batch_size < 1:
+            raise BadInput(f"{self.spec}: batch_size is {self.batch_size}; allowed: from 1")
+
+    def identity(self) -> Mapping[str, object]:
+        """The model, its weights' type and its commit, which are known once it is open."""
+        decoder = vars(self).get("_decoder")
+        dtype, commit = (decoder.dtype, decoder.commit) if decoder else (self.dtype, None)
+        return {"model": self.spec, "dtype": dtype, "revision": commit or self.revision}
+
+    async def open(self) -> Self:
+        decoder = await asyncio.to_thread(self._load)
+        object.__setattr__(self, "_decoder", decoder)
+        object.__setattr__(self, "_queue", asyncio.Queue())
+        object.__setattr__(self, "_worker", asyncio.create_task(self._work()))
+        return self
+
+    def _load(self) -> Any:
+        try:
+            decoding = importlib.import_module("modelmetry.models.decoding")
+        except ImportError as error:
+            raise BadInput(
+                f"{self.spec}: {error.name} cannot be imported; "
+                'install it with: pip install "modelmetry[local]"'
+            ) from None
+        return decoding.Decoder(
+            self.name, dtype=self.dtype, device=self.device, revision=self.revision
+        )
+
+    async def answer(self, request: Request) -> Response:
+        job = _Job(
+            request=request,
+            prompt=self._decoder.encode(request),
+            answer=asyncio.get_running_loop().create_future(),
+        )
+        self._queue.put_nowait(job)
+        return await job.answer
+
+    async def close(self) -> None:
+        if "_worker" not in vars(self):
+            return
+        self._decoder.stop()
+        self._worker.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._worker
+        object.__delattr__(self, "_decoder")
+
+    async def _work(self) -> None:
+        """Answer what waits, batch by batch; the longest-waiting request picks the sampling."""
+        waiting: list[_Job] = []
+        while True:
+            if not waiting:
+                waiting.append(await self._queue.get())
+            await asyncio.sleep(0)  # whoever is about to ask may still join this batch
+            while not self._queue.empty():
+                waiting.append(self._queue.get_nowait())
+            sampling = waiting[0].request.sampling
+            batch = [job for job in waiting if job.request.sampling == sampling]
+            batch = batch[: self.batch_size]
+            taken = set(map(id, batch))
+            waiting = [job for job in waiting if id(job) not in taken]
+            if alive := [job for job in batch if not job.answer.done()]:
+                await self._run(alive)
+
+    async def _run(self, batch: list[_Job]) -> None:
+        started = time.perf_counter()
+        try:
+            decoded = await asyncio.to_thread(
+                self._decoder.decode,
+                [job.prompt for job in batch],
+                [job.request.seed for job in batch],
+                batch[0].request.sampling,
+            )
+        except Exception as error:  # noqa: BLE001 (those who asked have to hear of every error)
+            for job in batch:
+                if not job.answer.done():
+                    job.answer.set_exception(error)
+            return
+        latency = time.perf_counter() - started
+        for job, out in zip(batch, decoded, strict=True):
+            if not job.answer.done():
+                job.answer.set_result(self._response(job, out, latency))
+
+    def _response(self, job: _Job, out: Any, latency: float) -> Response:
+        given = len(job.prompt)
+        return Response(
+            request_key=job.request.key,
+            text=out.text,
+            finish=out.finish,
+            logprobs=out.logprobs,
+            latency_s=latency,
+            input_tokens=given,
+            output_tokens=out.tokens,
+            cost_usd=self.cost(given, out.tokens),
+            received_at=time.time(),
+        )
