@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from modelmetry.errors import LimitReached, ModelmetryError, Unreachable
+from modelmetry.errors import LimitReached, Unreachable
 from modelmetry.models import Model, Rejected, Request, Response, Retries, Transient
 from modelmetry.runs.store import Store
 
@@ -90,7 +90,7 @@ class Asker:
             async with asyncio.TaskGroup() as group:
                 for _ in range(self.connections):
                     group.create_task(self._worker(plan))
-        except* ModelmetryError as errors:
+        except BaseExceptionGroup as errors:
             raise _first(errors) from None
         if self._over_budget():
             raise LimitReached(

@@ -45,7 +45,9 @@ class Store:
         if not create and not path.is_file():
             raise BadInput(f"{path}: no such file; allowed: the responses.db of a run")
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=30)
+            self._db = sqlite3.connect(
+                path, isolation_level=None, timeout=30, check_same_thread=False
+            )
             self._db.execute("PRAGMA journal_mode=WAL" if create else "SELECT 1 FROM responses")
             self._db.execute("PRAGMA synchronous=NORMAL")
             if create:

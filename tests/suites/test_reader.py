@@ -1,0 +1,166 @@
+"""Suites are validated when read: every mistake is one line with file, key and what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from modelmetry.errors import BadInput
+from modelmetry.suites import names, read
+
+GOOD = """\
+# Does it add?
+version: 1
+sampling: {temperature: 0, max_tokens: 8}
+tasks:
+  addition:
+    generator: addition
+    options: {digits: 2}
+    scorer: number
+    splits: {held-out: 5, longer: 5}
+    prompts:
+      ask: {template: ask, format: chat}
+      sum: {template: sum, format: completion, shots: 2, stop: ["\\n"]}
+primary: [held-out]
+contrasts:
+  length gap: [held-out, longer]
+"""
+
+
+def write(folder: Path, text: str = GOOD, **templates: str) -> Path:
+    """A suite file with its two templates."""
+    (folder / "prompts").mkdir(exist_ok=True)
+    sources = {"ask": "What is {{ a }} + {{ b }}?", "sum": "{{ a }} + {{ b }} =", **templates}
+    for name, source in sources.items():
+        (folder / "prompts" / f"{name}.jinja").write_text(source)
+    path = folder / "my-suite.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_good_file_becomes_a_suite(tmp_path: Path) -> None:
+    """Everything written in the file stands in the suite."""
+    suite = read(write(tmp_path))
+    assert suite.name == "my-suite"
+    assert suite.question == "Does it add?"
+    assert suite.primary == ("held-out",)
+    assert [prompt.shots for prompt in suite.tasks[0].prompts] == [0, 2]
+    assert suite.contrasts[0].a == "held-out"
+    assert suite.contrasts[0].b == "longer"
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_packaged_suite_reads(name: str) -> None:
+    """Packaged suites are valid, ask a question and have two wordings and a headline."""
+    suite = read(name)
+    assert suite.question.endswith("?")
+    assert all(len(task.prompts) >= 2 for task in suite.tasks)
+    assert all(len(task.splits) >= 2 for task in suite.tasks)
+    assert suite.primary
+
+
+def test_packaged_suites_ask_in_both_formats_with_and_without_examples() -> None:
+    """Chat and completion, few-shot and zero-shot all occur."""
+    prompts = [p for name in names() for task in read(name).tasks for p in task.prompts]
+    assert {p.format for p in prompts} == {"chat", "completion"}
+    assert {p.shots > 0 for p in prompts} == {True, False}
+
+
+def edited(path: str, value: object) -> str:
+    """The good file with one key set, or removed when the value is None."""
+    document = yaml.safe_load(GOOD)
+    *parents, last = path.split(".")
+    place = document
+    for key in parents:
+        place = place[key]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+    return "# Does it add?\n" + yaml.safe_dump(document, sort_keys=False)
+
+
+MISTAKES = [
+    ("tasks.addition.spilts", {"held-out": 5}, "tasks.addition.spilts: unknown key", "splits"),
+    (
+        "tasks.addition.generator",
+        "additon",
+        "tasks.addition.generator: unknown generator",
+        "addition",
+    ),
+    ("tasks.addition.scorer", "nmber", "tasks.addition.scorer: unknown scorer", "number"),
+    ("tasks.addition.splits", {}, "tasks.addition.splits: there is none", "held-out"),
+    ("tasks.addition.splits", {"heldout": 5}, "unknown key", "held-out"),
+    ("tasks.addition.splits.held-out", 0, "tasks.addition.splits.held-out", "from 1"),
+    ("tasks.addition.splits.held-out", 10**7, "the space holds", "distinct"),
+    ("tasks.addition.options.digits", 9, "digits is 9", "1 to 3"),
+    ("tasks.addition.options.digit", 2, "unknown option 'digit'", "digits"),
+    ("tasks.addition.options.digits", "two", "option digits is 'two'", "int"),
+    ("tasks.addition.prompts.ask.template", "missing", "no template 'missing'", ".jinja"),
+    ("tasks.addition.prompts.ask.template", "../../my-suite", "no template", ".jinja"),
+    ("tasks.addition.prompts.ask.format", "chatty", "'chatty'", "chat, completion"),
+    ("tasks.addition.prompts.ask.shots", -1, "shots", "from 0"),
+    ("tasks.addition.prompts.ask.shots", True, "shots", "from 0"),
+    ("tasks.addition.prompts.sum.system", "Hi", "no system message", "chat"),
+    ("tasks.addition.prompts.ask", None, "wording is a factor", "two or more"),
+    ("tasks.addition.prompts", ["ask"], "is not a mapping", "keys"),
+    ("version", None, "version: missing", "version, tasks"),
+    ("version", "one", "version: 'one'", "from 1"),
+    ("sampling.temperature", "hot", "sampling", "float"),
+    ("sampling.temp", 1, "sampling.temp: unknown key", "temperature"),
+    ("primary", ["held_out"], "primary: unknown split 'held_out'", "held-out, longer"),
+    ("contrasts.length gap", ["held-out"], "contrasts.length gap", "2 split labels"),
+    ("tasks", {}, "tasks: there is none", "one or more"),
+]
+
+
+@pytest.mark.parametrize(("path", "value", "what", "allowed"), MISTAKES)
+def test_a_mistake_is_one_line(
+    tmp_path: Path, path: str, value: object, what: str, allowed: str
+) -> None:
+    """The line names the file, says what is wrong and what is allowed."""
+    file = write(tmp_path, edited(path, value))
+    with pytest.raises(BadInput) as error:
+        read(file)
+    line = str(error.value)
+    assert str(file) in line
+    assert what in line
+    assert allowed in line
+    assert "\n" not in line
+
+
+def test_a_missing_field_names_the_template(tmp_path: Path) -> None:
+    """A template that uses an unknown field is refused with its file and the known fields."""
+    with pytest.raises(BadInput, match=r"ask\.jinja: unknown field 'c'; allowed: a, b"):
+        read(write(tmp_path, ask="{{ a }} + {{ c }}"))
+
+
+def test_template_faults_are_refused(tmp_path: Path) -> None:
+    """Syntax errors, failing expressions, escapes from the sandbox and empty text are refused."""
+    for source in ("{{ a", "{{ a / 0 }}", "{{ a.__class__.__mro__ }}", "  "):
+        with pytest.raises(BadInput, match=r"ask\.jinja"):
+            read(write(tmp_path, ask=source))
+
+
+def test_yaml_faults_name_the_line(tmp_path: Path) -> None:
+    """Malformed YAML and repeated keys are refused with their line."""
+    with pytest.raises(BadInput, match=r"my-suite\.yaml: line \d+"):
+        read(write(tmp_path, GOOD + "  - : ]\n"))
+    with pytest.raises(BadInput, match="'version' is given twice"):
+        read(write(tmp_path, GOOD + "version: 2\n"))
+
+
+def test_the_question_is_required(tmp_path: Path) -> None:
+    """A suite that does not say what it asks is refused."""
+    with pytest.raises(BadInput, match="must be a comment"):
+        read(write(tmp_path, GOOD.removeprefix("# Does it add?\n")))
+
+
+def test_unknown_names_list_the_known() -> None:
+    """A wrong suite name is answered with the packaged ones; a wrong path with a plain line."""
+    with pytest.raises(BadInput, match="quickstart"):
+        read("quikstart")
+    with pytest.raises(BadInput, match="no such file"):
+        read("nowhere/x.yaml")
