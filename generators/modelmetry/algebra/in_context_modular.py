@@ -29,8 +29,9 @@ class InContextModular(Generator):
 
     A line is a cell with its multiples. The first two rows lie on different lines, so the rows
     identify the task and every answer follows from what is shown. Every part takes equally many
-    cells of each line: the answer 0 is then equally frequent in all splits, 1 in p + 1. Cell and
-    task (0, 0), where nothing can be wrong, are left out.
+    cells of each line and every multiple of its tasks: in all splits 0 is then the answer once in
+    p + 1 times and the other answers are equally frequent. Cell and task (0, 0), where nothing
+    can be wrong, are left out.
 
     Attributes:
         moduli: Values of p: distinct primes from 5 to 97.
@@ -75,16 +76,17 @@ class InContextModular(Generator):
         ]
 
     def build(self, point: Point, rng: random.Random) -> Draft:
-        p, task = point["p"], point["task"]
+        p, (a, b) = point["p"], point["task"]
         plane = _plane(p)
+        kept, left = _cells(p, _line(p, a, b))
         picks = plane.picks(point["first"], point["second"], point["others"])
-        shown = [plane.kept(task, pick) for pick in picks]
+        shown = [kept[pick] for pick in picks]
         if point["part"] == "kept":
-            x, y = plane.kept(task, _lift(point["cell"], picks))
+            query = kept[_lift(point["cell"], picks)]
         else:
-            x, y = plane.asked(task, point["part"], point["cell"])
-        a, b = task
-        one_row = any(identifiable(p, [cell], (x, y)) for cell in shown)
+            query = (plane.unseen if point["part"] == "unseen" else left)[point["cell"]]
+        x, y = query
+        one_row = any(identifiable(p, [cell], query) for cell in shown)
         return Draft(
             fields={
                 "p": p,
@@ -140,14 +142,14 @@ class _Plane:
         p: The modulus.
         part: Cells of each line that are unseen; as many of the others each task leaves out.
         unseen: The unseen cells, line by line.
-        rings: For each line its seen cells; every task keeps a stretch of the ring of its own.
-        tasks: The `seen` and the `unseen` tasks.
+        seen: The seen cells of each line.
+        tasks: The `seen` and the `unseen` tasks, in whole lines.
     """
 
     p: int
     part: int
     unseen: list[Pair]
-    rings: list[list[Pair]]
+    seen: list[list[Pair]]
     tasks: Mapping[str, list[Pair]]
 
     @property
@@ -162,51 +164,54 @@ class _Plane:
 
     def picks(self, first: int, second: int, others: Sequence[int]) -> list[int]:
         """Positions of the rows among the kept cells; the first two are on different lines."""
-        line_start = first - first % self.stretch
-        if second >= line_start:
-            second += self.stretch
-        return [first, second, *(_lift(other, (first, second)) for other in others)]
-
-    def kept(self, task: Pair, position: int) -> Pair:
-        """A cell that the task may show: position in range(shown), line by line."""
-        line, step = divmod(position, self.stretch)
-        ring = self.rings[line]
-        return ring[(_turns(self.p, task)[line] + step) % len(ring)]
-
-    def asked(self, task: Pair, part: str, position: int) -> Pair:
-        """A cell that is never shown: `unseen`, or seen but `left` out by this task."""
-        if part == "unseen":
-            return self.unseen[position]
-        line, step = divmod(position, self.part)
-        ring = self.rings[line]
-        return ring[(_turns(self.p, task)[line] - 1 - step) % len(ring)]
+        stretch = self.stretch
+        if second >= first - first % stretch:
+            second += stretch
+        low, high = min(first, second), max(first, second) - 1
+        return [first, second, *(other + (other >= low) + (other >= high) for other in others)]
 
 
 @cache
 def _plane(p: int) -> _Plane:
-    """The plane of a modulus: a fifth of each line is unseen, and two fifths of the tasks."""
+    """The plane of a modulus: about a fifth of each line is unseen, and a third of the task lines."""
     part = max(1, (p - 1) // 5)
-    lines = []
-    for u, v in [(1, slope) for slope in range(p)] + [(0, 1)]:
-        cells = [(n * u % p, n * v % p) for n in range(1, p)]
-        lines.append(sorted(cells, key=lambda cell: digest("modular cell", p, *cell)))
-    tasks = [(a, b) for a in range(p) for b in range(p) if a or b]
-    tasks.sort(key=lambda task: digest("modular task", p, *task))
-    seen = 3 * len(tasks) // 5
+    lines: list[list[Pair]] = [[] for _ in range(p + 1)]
+    for x, y in [(x, y) for x in range(p) for y in range(p) if x or y]:
+        lines[_line(p, x, y)].append((x, y))
+    cells = [
+        sorted(line, key=lambda cell: digest("modular cell", p, cell[0], cell[1])) for line in lines
+    ]
+    tasks = sorted(lines, key=lambda line: digest("modular task", p, _line(p, *line[0])))
+    seen = 2 * len(tasks) // 3
     return _Plane(
         p=p,
         part=part,
-        unseen=[cell for line in lines for cell in line[:part]],
-        rings=[line[part:] for line in lines],
-        tasks={"seen": tasks[:seen], "unseen": tasks[seen:]},
+        unseen=[cell for line in cells for cell in line[:part]],
+        seen=[line[part:] for line in cells],
+        tasks={
+            "seen": [task for line in tasks[:seen] for task in line],
+            "unseen": [task for line in tasks[seen:] for task in line],
+        },
     )
 
 
 @cache
-def _turns(p: int, task: Pair) -> list[int]:
-    """Where on the ring of each line the cells start that the task keeps."""
-    draw = random.Random(digest("modular fold", p, *task)).random
-    return [int(draw() * len(ring)) for ring in _plane(p).rings]
+def _cells(p: int, line: int) -> tuple[list[Pair], list[Pair]]:
+    """The seen cells that the tasks of a line keep and leave out, both line by line of cells."""
+    plane = _plane(p)
+    draw = random.Random(digest("modular fold", p, line)).random
+    kept, left = [], []
+    for cells in plane.seen:
+        turn = int(draw() * len(cells))
+        turned = cells[turn:] + cells[:turn]
+        kept += turned[: plane.stretch]
+        left += turned[plane.stretch :]
+    return kept, left
+
+
+def _line(p: int, x: int, y: int) -> int:
+    """The line of a pair other than (0, 0), in range(p + 1): its slope, or p when it is upright."""
+    return y * pow(x, -1, p) % p if x else p
 
 
 def _lift(position: int, taken: Sequence[int]) -> int:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 from dataclasses import dataclass
+
+import msgspec
 
 from modelmetry.errors import BadInput
 
 
 def digest(*parts: str | int) -> int:
-    """A 256-bit integer from SHA-256 over an unambiguous encoding of `parts`."""
-    data = json.dumps(parts, separators=(",", ":"), ensure_ascii=True).encode()
-    return int.from_bytes(hashlib.sha256(data).digest(), "big")
+    """A 256-bit integer: SHA-256 of the compact JSON array of `parts`."""
+    return int.from_bytes(hashlib.sha256(msgspec.json.encode(parts)).digest(), "big")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

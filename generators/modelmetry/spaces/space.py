@@ -6,7 +6,7 @@ import inspect
 import math
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from modelmetry.errors import BadInput
@@ -23,21 +23,31 @@ LISTING_LIMIT = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Factors that vary together: `names`, and the list of the level tuples they may take."""
+    """Factors that vary together: `names`, and the list of the level tuples they may take.
+
+    Attributes:
+        names: The factors' names.
+        points: Level tuples, or ranked levels of one factor.
+        ranked: Which of the two `points` is.
+        count: Number of points.
+    """
 
     names: tuple[str, ...]
     points: Points | Ranked
+    ranked: bool = field(init=False, compare=False)
+    count: int = field(init=False, compare=False)
 
-    @property
-    def count(self) -> int:
-        return size(self.points)
+    def __post_init__(self) -> None:
+        """Find out once what every draw needs."""
+        object.__setattr__(self, "ranked", isinstance(self.points, Ranked))
+        object.__setattr__(self, "count", size(self.points))
 
     def levels(self, rank: int) -> tuple[Any, ...]:
         level = self.points[rank]
-        return (level,) if isinstance(self.points, Ranked) else level
+        return (level,) if self.ranked else level
 
     def holds(self, levels: tuple[Any, ...]) -> bool:
-        return (levels[0] if isinstance(self.points, Ranked) else levels) in self.points
+        return (levels[0] if self.ranked else levels) in self.points
 
     def listed(self) -> Points:
         return [self.levels(rank) for rank in range(self.count)]
@@ -97,11 +107,11 @@ class Space:
         """
         if not 0 <= rank < self.count:
             raise IndexError(f"rank {rank} of a space of {self.count} points")
-        point: dict[str, Any] = {}
+        levels: tuple[Any, ...] = ()
         for block in reversed(self.blocks):
             rank, local = divmod(rank, block.count)
-            point.update(zip(block.names, block.levels(local), strict=True))
-        return {name: point[name] for name in self.names}
+            levels = block.levels(local) + levels
+        return dict(zip(self.names, levels, strict=True))
 
     def draw(self, rng: random.Random) -> dict[str, Any]:
         """One point, uniformly.

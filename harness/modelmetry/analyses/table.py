@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,13 @@ import pyarrow.compute as pc
 
 from modelmetry.errors import BadInput
 from modelmetry.runs.scores import SCHEMA
+
+
+OTHER_OUTCOMES = ("no answer", "refused", "truncated", "instrument failed")
+"""Every outcome but `answered`, from the model's silence to the instrument's failure."""
+
+KINDS = ("right", "partly right", "wrong", *OTHER_OUTCOMES)
+"""What can become of an answer: how it was marked if it was given, else its outcome."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +57,7 @@ class Items:
         repeats: Answers that were asked for.
         unscored: Answers among them that the instrument failed to read.
         value: Mean score over the scored answers; 0 where there are none.
-        answers: Answers that were given (outcome `answered`).
+        outcomes: Answers of each of `KINDS`, shape (n, len(KINDS)).
         among: Mean score over the given answers; 0 where there are none.
     """
 
@@ -66,8 +74,13 @@ class Items:
     repeats: np.ndarray
     unscored: np.ndarray
     value: np.ndarray
-    answers: np.ndarray
+    outcomes: np.ndarray
     among: np.ndarray
+
+    @property
+    def answers(self) -> np.ndarray:
+        """Answers that were given, shape (n,)."""
+        return self.outcomes[:, : len(KINDS) - len(OTHER_OUTCOMES)].sum(axis=1)
 
     @property
     def scored(self) -> np.ndarray:
@@ -79,26 +92,26 @@ class Items:
         known = self.value * (self.repeats - self.unscored)
         return (known + value * self.unscored) / self.repeats
 
+    def levels(self, where: np.ndarray) -> dict[str, Labels]:
+        """Factor -> levels of all items, for the factors of the chosen items' tasks.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcomes:
-    """How many answers of each split ended how.
-
-    Attributes:
-        splits: Split labels: the rows.
-        kinds: `right`, `partly right`, `wrong`, then every other outcome: the columns.
-        counts: Answers, shape (splits, kinds).
-    """
-
-    splits: tuple[str, ...]
-    kinds: tuple[str, ...]
-    counts: np.ndarray
-
-
-OTHER_OUTCOMES = ("no answer", "refused", "truncated", "instrument failed")
-"""Every outcome but `answered`, from the model's silence to the instrument's failure."""
-
-KINDS = ("right", "partly right", "wrong", *OTHER_OUTCOMES)
+        Args:
+            where: Which items, shape (n,), bool. Levels that none of them has are not named.
+        """
+        present = np.unique(self.factors.codes[where])
+        parsed = {int(code): json.loads(self.factors.names[code]) for code in present}
+        found = {}
+        for factor in dict.fromkeys(name for levels in parsed.values() for name in levels):
+            values = sorted(
+                {levels[factor] for levels in parsed.values() if factor in levels}, key=_order
+            )
+            places = np.full(len(self.factors.names), -1)
+            for code, levels in parsed.items():
+                if factor in levels:
+                    places[code] = values.index(levels[factor])
+            names = tuple(_level_name(value) for value in values)
+            found[factor] = Labels(names=names, codes=places[self.factors.codes])
+        return found
 
 
 def labels(table: pa.Table, name: str) -> Labels:
@@ -161,8 +174,11 @@ def _averaged(table: pa.Table, group: np.ndarray, first: np.ndarray) -> Items:
 
     value = pc.fill_null(table.column("value"), 0.0).to_numpy()
     failed = pc.is_null(table.column("value")).to_numpy().astype(float)
-    given = labels(table, "outcome").at("answered").astype(float)
-    repeats, unscored, answers = np.bincount(group), total(failed), total(given)
+    kinds = _kinds(table, value)
+    outcomes = np.bincount(group * len(KINDS) + kinds, minlength=len(first) * len(KINDS))
+    outcomes = outcomes.reshape(len(first), len(KINDS))
+    given = (kinds < len(KINDS) - len(OTHER_OUTCOMES)).astype(float)
+    repeats, unscored = np.bincount(group), total(failed)
     return Items(
         uid=named("item"),
         task=named("task"),
@@ -177,21 +193,27 @@ def _averaged(table: pa.Table, group: np.ndarray, first: np.ndarray) -> Items:
         repeats=repeats,
         unscored=unscored.astype(np.int64),
         value=total(value) / np.maximum(repeats - unscored, 1),
-        answers=answers.astype(np.int64),
-        among=total(value * given) / np.maximum(answers, 1),
+        outcomes=outcomes,
+        among=total(value * given) / np.maximum(total(given), 1),
     )
 
 
-def count_outcomes(table: pa.Table) -> Outcomes:
-    """Count the answers of each split by kind."""
-    split, outcome = labels(check(table), "split"), labels(table, "outcome")
-    value = pc.fill_null(table.column("value"), 0.0).to_numpy()
-    kinds = np.select(
+def _kinds(table: pa.Table, value: np.ndarray) -> np.ndarray:
+    """Index into `KINDS` of every row, shape (rows,)."""
+    outcome = labels(table, "outcome")
+    return np.select(
         [outcome.at(kind) for kind in OTHER_OUTCOMES] + [value == 1, value == 0],
-        [KINDS.index(kind) for kind in OTHER_OUTCOMES] + [0, KINDS.index("wrong")],
+        [KINDS.index(kind) for kind in OTHER_OUTCOMES]
+        + [KINDS.index("right"), KINDS.index("wrong")],
         default=KINDS.index("partly right"),
     )
-    flat = np.bincount(
-        split.codes * len(KINDS) + kinds, minlength=len(split.names) * len(KINDS)
-    ).reshape(len(split.names), len(KINDS))
-    return Outcomes(splits=split.names, kinds=KINDS, counts=flat)
+
+
+def _order(level: object) -> tuple[bool, float, str]:
+    """Numbers by size, then everything else by its name."""
+    number = isinstance(level, int | float)
+    return (not number, float(level) if number else 0.0, str(level))
+
+
+def _level_name(level: object) -> str:
+    return str(level).lower() if isinstance(level, bool) else str(level)

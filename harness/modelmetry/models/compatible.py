@@ -73,7 +73,7 @@ class Compatible(Served):
             ) as reply:
                 return Reply(reply.status, reply.headers, await reply.read())
         except (aiohttp.ClientError, OSError) as error:
-            raise faults.lost(error, where=self.where, timeout_s=self.timeout_s) from None
+            raise faults.lost(error, url=self.url, timeout_s=self.timeout_s) from None
 
 
 @dataclass(frozen=True, kw_only=True)

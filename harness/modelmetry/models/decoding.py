@@ -1,5 +1,8 @@
 """Batched decoding with transformers: prompts of equal sampling in, answers out. Needs torch."""
 
+# pyright: reportMissingImports=false
+# torch and transformers come with the extra `local`; nothing else imports this file before them.
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -160,12 +163,10 @@ class Decoder:
                 f"hf/{self._name}: the accelerator's memory is full with {len(prompts)} prompts "
                 "at once; allowed: a smaller -M batch_size"
             ) from None
-        logprobs = recorder.table(output) if recorder else None
+        logprobs = recorder.table(output) if recorder else [None] * len(prompts)
         return [
-            self._decoded(
-                output[row, width:].tolist(), stops.ends[row], sampling, logprobs and logprobs[row]
-            )
-            for row in range(len(prompts))
+            self._decoded(ids, stop, sampling, row)
+            for ids, stop, row in zip(output[:, width:].tolist(), stops.ends, logprobs, strict=True)
         ]
 
     def _decoded(

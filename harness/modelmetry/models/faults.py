@@ -30,36 +30,30 @@ class Refusal(msgspec.Struct, frozen=True):
     code: str = ""
 
 
-def refusal(reply: Reply, secret: str = "") -> Refusal:
-    """The error in a reply's body, in any of the shapes that servers use, without `secret`."""
+def refusal(reply: Reply) -> Refusal:
+    """The error in a reply's body, in any of the shapes that servers use."""
     try:
         found: Any = msgspec.json.decode(reply.content)
     except (ValueError, RecursionError):
-        return Refusal(_line(reply.content.decode("utf-8", "replace"), secret))
+        return Refusal(excerpt(reply.content, _MESSAGE_LIMIT))
     code = ""
     for key in ("error", "detail", "message"):
         if isinstance(found, dict) and found.get(key):
             code = str(found.get("code") or code)
             found = found[key]
-    return Refusal(_line(found if isinstance(found, str) else str(found), secret), code)
+    text = found if isinstance(found, str) else str(found)
+    return Refusal(excerpt(text, _MESSAGE_LIMIT), code)
 
 
-def _line(text: str, secret: str) -> str:
-    if secret:
-        text = text.replace(secret, "***")
-    return excerpt(text, _MESSAGE_LIMIT)
-
-
-def fault(reply: Reply, *, where: str, key_env: str, secret: str = "") -> ModelmetryError:
+def fault(reply: Reply, *, where: str, key_env: str) -> ModelmetryError:
     """The exception that a status other than 200 stands for; a missing model is the caller's.
 
     Args:
-        reply: What came back.
+        reply: What came back, without the key.
         where: Names the server in messages; no secrets.
         key_env: Environment variable that holds the key.
-        secret: The key, which no message may repeat.
     """
-    status, said = reply.status, refusal(reply, secret)
+    status, said = reply.status, refusal(reply)
     if said.code in _UNPAID or status == 402:
         return Unreachable(f"{where}: the account's quota is used up: {said.message}")
     if status in (408, 409, 425, 429) or status >= 500:
@@ -106,12 +100,12 @@ def _until(date: str) -> float:
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time()
 
 
-def lost(error: BaseException, *, where: str, timeout_s: float) -> Transient:
+def lost(error: BaseException, *, url: str, timeout_s: float) -> Transient:
     """The exception for an exchange that ended without a reply.
 
     Args:
         error: What the HTTP client raised; its causes are looked through.
-        where: Names the server in messages; no secrets.
+        url: The server's base URL.
         timeout_s: Seconds that the exchange was allowed.
     """
     import aiohttp
@@ -125,7 +119,7 @@ def lost(error: BaseException, *, where: str, timeout_s: float) -> Transient:
         or type(cause).__name__ == "ConnectError"
         for cause in causes
     ):
-        return Transient(f"{where}: no server answers there", unreachable=True)
+        return Transient(f"no server answers at {url}", unreachable=True)
     # A dropped connection can come dressed as a time-out, never the other way round.
     if not any(isinstance(cause, aiohttp.ServerDisconnectedError) for cause in causes) and any(
         isinstance(cause, TimeoutError) or type(cause).__name__.endswith("TimeoutError")

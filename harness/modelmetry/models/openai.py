@@ -93,7 +93,7 @@ class OpenAI(Served):
         except openai.APIStatusError as error:
             reply = error.response
         except (openai.APIConnectionError, OSError) as error:
-            raise faults.lost(error, where=self.where, timeout_s=self.timeout_s) from None
+            raise faults.lost(error, url=self.url, timeout_s=self.timeout_s) from None
         return Reply(reply.status_code, reply.headers, reply.content)
 
 

@@ -35,7 +35,11 @@ class Replay(Model):
         if not path.is_file():
             raise BadInput(f"{self.spec}: no {path}; allowed: replay/<folder of a run>")
         object.__setattr__(self, "_stored", sqlite3.connect(_address(path), uri=True))
-        self._find("", 0)
+        try:
+            self._find("", 0)
+        except BadInput:
+            await self.close()
+            raise
         return self
 
     async def answer(self, request: Request) -> Response:

@@ -115,6 +115,7 @@ class Served(Model):
         reply = await self.post(path, body)
         if reply.status == 200:
             return self._read(request, reply, started)
+        reply = self._without_key(reply)
         if reply.status in (404, 405):
             raise await self._missing(path, reply)
         if reply.status == 400 and faults.refusal(reply).code == "content_filter":
@@ -130,18 +131,27 @@ class Served(Model):
     def _read(self, request: Request, reply: Reply, started: float) -> Response:
         try:
             return wire.read(self, request, reply.content, started)
-        except (Transient, Unreachable) as error:
-            # Gateways wrap a back end's error in a 200, with its own status as the code.
-            code = faults.refusal(reply).code
-            if code.isdecimal() and 400 <= int(code) < 600:
-                raise self._fault(reply._replace(status=int(code))) from None
-            said = str(error).replace(self.key() or "\0", "***")
-            if isinstance(error, Unreachable):
-                raise Unreachable(f"{self.where}: {said}") from None
-            raise Transient(said) from None
+        except (Transient, Unreachable):
+            reply = self._without_key(reply)
+        # Gateways wrap a back end's error in a 200, with its own status as the code.
+        code = faults.refusal(reply).code
+        if code.isdecimal() and 400 <= int(code) < 600:
+            raise self._fault(reply._replace(status=int(code)))
+        try:
+            return wire.read(self, request, reply.content, started)
+        except Unreachable as error:
+            raise Unreachable(f"{self.where}: {error}") from None
+
+    def _without_key(self, reply: Reply) -> Reply:
+        """The reply, should the server have repeated the key in it, with the key struck out."""
+        content = reply.content
+        if key := self.key():
+            for written in (key, key.replace("/", "\\/")):
+                content = content.replace(written.encode(), b"***")
+        return reply._replace(content=content)
 
     def _fault(self, reply: Reply) -> ModelmetryError:
-        return faults.fault(reply, where=self.where, key_env=self.key_env[0], secret=self.key())
+        return faults.fault(reply, where=self.where, key_env=self.key_env[0])
 
     async def _missing(self, path: str, reply: Reply) -> ModelmetryError:
         """The line for a 404: the model is unknown to the server, or the path is."""
@@ -154,7 +164,7 @@ class Served(Model):
             return BadInput(
                 f"{self.where}: no model {self.served_name!r}; the server has: {listed or 'none'}"
             )
-        said = faults.refusal(reply, self.key()).message
+        said = faults.refusal(reply).message
         return BadInput(
             f"{self.where}: the server answered {reply.status} to {path} for model "
             f"{self.served_name!r}: {said}; check the model's name and the base URL, "

@@ -95,26 +95,29 @@ class Transformers(Model):
         self._worker.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._worker
+        while not self._queue.empty():
+            self._queue.get_nowait().answer.cancel()
         object.__delattr__(self, "_decoder")
 
     async def _work(self) -> None:
         """Answer what waits, batch by batch; the longest-waiting request picks the sampling."""
         waiting: list[_Job] = []
-        while True:
-            if not waiting:
-                waiting.append(await self._queue.get())
-            await asyncio.sleep(0)  # whoever is about to ask may still join this batch
-            while not self._queue.empty():
-                waiting.append(self._queue.get_nowait())
-            sampling = waiting[0].request.sampling
-            batch = [job for job in waiting if job.request.sampling == sampling]
-            batch = batch[: self.batch_size]
-            taken = set(map(id, batch))
-            waiting = [job for job in waiting if id(job) not in taken]
-            if alive := [job for job in batch if not job.answer.done()]:
-                await self._run(alive)
+        try:
+            while True:
+                if not waiting:
+                    waiting.append(await self._queue.get())
+                await asyncio.sleep(0)  # whoever is about to ask may still join this batch
+                while not self._queue.empty():
+                    waiting.append(self._queue.get_nowait())
+                waiting = [job for job in waiting if not job.answer.done()]
+                if waiting:
+                    await self._run(_batch(waiting, self.batch_size))
+        finally:
+            for job in waiting:
+                job.answer.cancel()
 
     async def _run(self, batch: list[_Job]) -> None:
+        """Answer a batch, with the error if there is one: nobody is left waiting."""
         started = time.perf_counter()
         try:
             decoded = await asyncio.to_thread(
@@ -146,3 +149,9 @@ class Transformers(Model):
             cost_usd=self.cost(given, out.tokens),
             received_at=time.time(),
         )
+
+
+def _batch(waiting: list[_Job], size: int) -> list[_Job]:
+    """The first jobs in line that ask for the same sampling as the very first."""
+    sampling = waiting[0].request.sampling
+    return [job for job in waiting if job.request.sampling == sampling][:size]

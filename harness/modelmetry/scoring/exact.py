@@ -14,7 +14,7 @@ from modelmetry.scoring.score import Reading
 _LONGEST_REPLY = 200
 
 _WRAPPED = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*\{([^{}]*)\}")
-_EDGES = " \t*_`$\"'“”‘’«»"
+_EDGES = " \t*_`$\"'“”\u2018\u2019«»"
 _ENDS = _EDGES + ".。"
 
 

@@ -7,11 +7,12 @@ asked to overrule an earlier one.
 |---|----------------------------------------------------------------|----------|------------------|
 | 1 | the last closed `\boxed{...}`                                  | yes      | all              |
 | 2 | the last mark: "answer: X", "final answer: X", "answer is X", a heading "Answer" | yes | all |
-| 3 | the whole reply, when it is nothing but an answer              | no       | all              |
+| 3 | the whole reply, or its first or last line, when it is nothing but an answer | no | all       |
 | 4 | the last number, or the last option named                      | no       | number, choice   |
 
-"= X" is no mark. In rows 1 and 2 the first phrase of the place counts, in row 4 the last; a phrase
-that names two different answers ("16 or 17") makes the text ambiguous, see `phrases`.
+"= X" is no mark. In rows 1 and 2 the first phrase of the place counts, in row 4 the last. A place
+that names two different answers ("16 or 17"), or a first and a last line that differ, makes the text
+ambiguous; see `phrases`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _BRACE = re.compile(r"\\[{}]|\\(?:boxed|fbox)\s*\{|[{}]")
 
 _MARK = re.compile(
     r"""\bans(?:wer)?\b
-        (?:\s{1,8}(?:to|for|of)\s[^.\n:=]{1,80}?(?=\sis\b))?   # the answer to 5 + 7 is
+        (?:\s{1,8}(?:to|for|of)\s[^.\n:=]{1,60}?(?=\sis\b))?   # the answer to 5 + 7 is
         [*_`"')\s]{0,8}
         (?: \b(?:is|was|(?:would|should|must|will)\ be)\b | :=? | = | -> | → )
       | ^[\#*_>\ \t]{0,8}(?:(?:the|my|final)\ ){0,2}answer[*_:\ \t]{0,8}$   # a heading
@@ -119,3 +120,16 @@ def _last_box(text: str) -> Place | None:
             if start >= 0:
                 last = Place(start, brace.start())
     return last
+
+
+def outer_lines(text: str) -> list[Place]:
+    """The places of row 3: the first and the last line that are not blank, or the only one."""
+    reply = text.strip()
+    if not reply:
+        return []
+    start = text.index(reply[0])
+    end = start + len(reply)
+    first, last = text.find("\n", start, end), text.rfind("\n", start, end)
+    if first < 0:
+        return [Place(start, end)]
+    return [Place(start, first), Place(last + 1, end)]

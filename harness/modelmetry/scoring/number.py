@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections import deque
-from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from functools import lru_cache
-from itertools import islice
+from functools import lru_cache, partial
 from math import isfinite
 from typing import NamedTuple
 
 from modelmetry.items import Target
-from modelmetry.scoring.extract import explicit_places
-from modelmetry.scoring.numerals import NUMERAL, Value, parse, shown, value_of
-from modelmetry.scoring.phrases import Mention, Phrase, deciding
+from modelmetry.scoring.exact import normal
+from modelmetry.scoring.extract import Place, explicit_places
+from modelmetry.scoring.numerals import NUMERAL, Value, in_words, parse, shown, value_of
+from modelmetry.scoring.phrases import Finder
 from modelmetry.scoring.score import Reading
 
-# A phrase and what it is compared with are short; the rest of a long text need not be looked at.
-_MOST_MENTIONS = 64
+_LONGEST_WORDS = 40
 
 
 class _Accepted(NamedTuple):
@@ -27,12 +23,16 @@ class _Accepted(NamedTuple):
     tolerance: Fraction | float
 
 
+_NUMBERS = Finder(pattern=NUMERAL, value=value_of)
+
+
 def number(target: Target, text: str) -> Reading:
     """Read a number and compare it exactly with every right one, as `fractions.Fraction`.
 
     It is right when it lies within `tolerance` of the value of one of `answers`, or in `interval`.
     "07" is 7, "3/4" is 0.75 and "50%" is 0.5; "116" is not 16. What counts as a numeral is said in
-    `numerals`, and which of several is the answer in `extract` and `phrases`.
+    `numerals`, and which of several is the answer in `extract` and `phrases`. A number in words is
+    read when it is the whole reply, or all that a box or mark holds.
 
     Args:
         target: `answers` in any of the notations read.
@@ -42,38 +42,25 @@ def number(target: Target, text: str) -> Reading:
     if len(reply) < 19 and reply.isascii() and reply.isdigit():
         value = int(reply)
         return Reading(answer=str(value), correct=_right(target, value), ends_at=len(text))
-    if reply in target.answers:
-        value = parse(reply)
-        answer = reply if value is None else shown(value)
-        return Reading(answer=answer, correct=True, ends_at=len(text))
-    for start, end in explicit_places(text):
-        mentions = _mentions(islice(NUMERAL.finditer(text, start, end), _MOST_MENTIONS))
-        phrase = deciding(text, mentions, last=False)
-        if phrase is not None:
-            return _reading(target, phrase, explicit=True)
-    matches = deque(NUMERAL.finditer(text), _MOST_MENTIONS)
-    phrase = deciding(text, _mentions(matches), last=True)
-    return Reading(answer=None) if phrase is None else _reading(target, phrase, explicit=False)
+    phrase = _NUMBERS.explicit(text) or _NUMBERS.alone(text) or _NUMBERS.last(text)
+    if phrase is not None:
+        return phrase.reading(shown, partial(_right, target))
+    return _in_words(target, text)
 
 
-def _mentions(matches: Iterable[re.Match[str]]) -> Iterator[Mention]:
-    for match in matches:
-        value = value_of(match)
-        if value is not None:
-            yield Mention(value, match.start(), match.end())
-
-
-def _reading(target: Target, phrase: Phrase, *, explicit: bool) -> Reading:
-    values = [mention.value for mention in phrase.mentions]
-    if len(phrase.values) > 1:
-        named = ", ".join(dict.fromkeys(shown(value) for value in values[:4]))
-        return Reading(
-            answer=None, ambiguous=f"two answers: {named}", explicit=explicit, ends_at=phrase.end
-        )
-    value = values[0]
-    return Reading(
-        answer=shown(value), correct=_right(target, value), explicit=explicit, ends_at=phrase.end
-    )
+def _in_words(target: Target, text: str) -> Reading:
+    whole = Place(0, len(text))
+    for place in (*explicit_places(text), whole):
+        said = text[place.start : place.end].strip()
+        value = in_words(normal(said)) if len(said) <= _LONGEST_WORDS else None
+        if value is not None or said in target.answers:
+            return Reading(
+                answer=said if value is None else str(value),
+                correct=said in target.answers if value is None else _right(target, value),
+                explicit=place is not whole,
+                ends_at=place.end,
+            )
+    return Reading(answer=None)
 
 
 def _right(target: Target, value: Value) -> bool:

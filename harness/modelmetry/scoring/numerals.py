@@ -1,10 +1,10 @@
 r"""Numerals: how numbers are written in texts, and their exact values.
 
 Read: signs (also Unicode minus), decimals, thousands separators (`1,234`, `1_234`, `1 234` with any
-narrow or plain space, `1{,}234`), scientific notation (`1.5e3`, `1.5 × 10^3`), fractions (`3/4`,
-`1 3/4`, `¾`, `\frac{3}{4}`), percentages (hundredths) and currency signs. Not numbers: ordinals,
-decades (`1740s`), hexadecimal, dotted versions and dates, digits inside words, and the modulus after
-`mod`.
+narrow or plain space, `1{,}234`), scientific notation (`1.5e3`, `1.5 x 10^3`, also with a cross or
+superscripts), fractions (`3/4`, `1 3/4`, `¾`, `\frac{3}{4}`), percentages (hundredths), currency
+signs, units. Not numbers: ordinals, decades (`1740s`), hexadecimal, dotted versions and dates, digits
+inside words, and the modulus after `mod`.
 """
 
 from __future__ import annotations
@@ -23,20 +23,21 @@ NUMERAL = re.compile(
     (?:
       (?P<skip> \\?[pb]?mod(?:ulo|ulus)?\b[\s{]*+\d++ | \d++(?:\.\d++){2,} | 0[xX][\da-fA-F]++ )
     |
-      (?P<sign>[-+−–﹣－])? (?:[$€£¥][ ]?)?
+      (?P<sign>[-+\N{MINUS SIGN}\N{EN DASH}﹣\N{FULLWIDTH HYPHEN-MINUS}])? (?:[$€£¥][ ]?)?
       (?>
-        \\[dt]?frac\s?\{\s?(?P<over>[-−]?\d++)\s?\}\s?\{\s?(?P<under>\d++)\s?\}
+        \\[dt]?frac\s?\{\s?(?P<over>[-\N{MINUS SIGN}]?\d++)\s?\}\s?\{\s?(?P<under>\d++)\s?\}
       | (?:(?P<whole>\d++)[ ]?)?(?P<vulgar>[¼-¾⅐-⅞])
       | (?P<mixed>\d++)[ ](?P<n>\d++)/(?P<d>\d++)(?!\d|[.,/]\d)
       | (?P<digits>
-          (?: \d{1,3}(?P<sep>[,_ \u00a0\u2009\u202f]|\\,|\{,\})\d{3}(?:(?P=sep)\d{3})*+(?!\d) | \d++ )
+          (?: \d{1,3}(?P<sep>[,_ \u00a0\u2009\u202f]|\\,|\{,\})\d{3}(?!\d)(?:(?P=sep)\d{3}(?!\d))*+ | \d++ )
           (?:\.\d++)? | \.\d++
         )
-        (?: [eE](?P<e>[-+−]?\d++)
-          | [ ]?(?:[×x*]|\\times|\\cdot)[ ]?10[ ]?
-            (?: (?:\^|\*\*)[ ]?\{?(?P<power>[-+−]?\d++)\}? | (?P<raised>[⁺⁻]?[⁰¹²³⁴-⁹]++) )
+        (?: [eE](?P<e>[-+\N{MINUS SIGN}]?\d++)
+          | [ ]?(?:[\N{MULTIPLICATION SIGN}x*]|\\times|\\cdot)[ ]?10[ ]?
+            (?: (?:\^|\*\*)[ ]?\{?(?P<power>[-+\N{MINUS SIGN}]?\d++)\}?
+              | (?P<raised>[⁺⁻]?[⁰¹²³⁴-⁹]++) )
         )?
-        (?:[ ]?[/⁄][ ]?(?P<by>\d++)(?!\d|[.,/]\d))?
+        (?:[ ]?[/\N{FRACTION SLASH}][ ]?(?P<by>\d++)(?!\d|[.,/]\d))?
       )
       (?P<percent>[ ]?\\?%)?
       (?!(?:st|nd|rd|th|s)\b)
@@ -47,7 +48,21 @@ NUMERAL = re.compile(
 """Finds numerals; a match whose group `skip` is set is none."""
 
 _SEPARATORS = re.compile(r"[^\d.]")
-_MINUS = str.maketrans("−–﹣－⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "----" + "-+0123456789")
+_MINUS = str.maketrans("\N{MINUS SIGN}⁻⁺⁰¹²³⁴⁵⁶⁷⁸⁹", "--+0123456789")
+
+# fmt: off
+_ONES = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine",
+    "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen",
+    "eighteen", "nineteen",
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+# fmt: on
+_WORDS = {word: value for value, word in enumerate(_ONES)} | {
+    f"{ten} {_ONES[one]}".removesuffix(" zero"): 10 * tens + one
+    for tens, ten in enumerate(_TENS, start=2)
+    for one in range(10)
+}
 
 # Ten thousand digits are compared exactly; longer ones, and exponents beyond, only as texts.
 _MOST_DIGITS = 20_000
@@ -57,13 +72,22 @@ _LONGEST_SHOWN = 1_000
 def parse(text: str) -> Value | None:
     """The value of a text that is one numeral and nothing else; None when it is not."""
     match = NUMERAL.fullmatch(text.strip())
-    return None if match is None else value_of(match)
+    return in_words(text.strip().lower()) if match is None else value_of(match)
+
+
+def in_words(text: str) -> int | None:
+    """The value of an English number in small words, from zero to ninety-nine; None for others."""
+    return _WORDS.get(text.replace("-", " "))
 
 
 def value_of(match: re.Match[str]) -> Value | None:
     """The exact value of a numeral found by `NUMERAL`; None for none, and for division by 0."""
     digits = match["digits"]
-    if digits is not None and match.end() - match.start() == len(digits) < 19 and digits.isdecimal():
+    if (
+        digits is not None
+        and match.end() - match.start() == len(digits) < 19
+        and digits.isdecimal()
+    ):
         return int(digits)
     if match["skip"] is not None:
         return None
@@ -91,7 +115,7 @@ def _decimal(match: re.Match[str]) -> Fraction | str | None:
 
 def _fraction(match: re.Match[str]) -> Fraction | None:
     if match["vulgar"]:
-        value = _over(*unicodedata.normalize("NFKC", match["vulgar"]).split("⁄"))
+        value = _over(*unicodedata.normalize("NFKC", match["vulgar"]).split("\N{FRACTION SLASH}"))
     elif match["over"]:
         value = _over(match["over"].translate(_MINUS), match["under"])
     else:

@@ -1,4 +1,4 @@
-"""Phrases: answers named side by side, of which one place of a text may hold only one.
+"""Phrases: answers named side by side, of which the place that decides may hold only one.
 
 "16 or 17" is one phrase that names two answers, and so is ambiguous. "5 + 7 = 12" is an expression
 and, linked to it, the answer. "not Monday" and "later than 1742" name what an answer is compared
@@ -8,9 +8,14 @@ with; neither they nor an expression left as it stands is an answer.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple
+
+from modelmetry.scoring.extract import explicit_places, outer_lines
+from modelmetry.scoring.score import Reading
 
 
 class Mention(NamedTuple):
@@ -21,42 +26,129 @@ class Mention(NamedTuple):
     end: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Phrase:
     """Mentions side by side.
 
     Attributes:
-        mentions: In the order of the text; at least one.
+        values: What they stand for, each once, in the order of the text; at least one.
+        end: Offset just past the last mention.
         linked: Whether "=", "is" or an arrow ties it to the phrase before.
-        answers: Whether it can be an answer: no expression, nothing compared with.
+        answers: Whether it can be an answer: no expression, and nothing is compared with it.
+        explicit: Whether the text marked it as its answer.
     """
 
-    mentions: list[Mention]
-    linked: bool
-    answers: bool
-    values: set[Hashable] = field(default_factory=set)
+    values: list[Any]
+    end: int
+    linked: bool = False
+    answers: bool = True
+    explicit: bool = False
 
-    @property
-    def end(self) -> int:
-        """Offset just past its last mention."""
-        return self.mentions[-1].end
+    def reading(self, show: Callable[[Any], str], right: Callable[[Any], bool]) -> Reading:
+        """What the phrase says, given how to write a value and whether it is right."""
+        if len(self.values) > 1:
+            named = ", ".join(show(value) for value in self.values[:4])
+            return Reading(
+                answer=None,
+                ambiguous=f"two answers: {named}",
+                explicit=self.explicit,
+                ends_at=self.end,
+            )
+        return Reading(
+            answer=show(self.values[0]),
+            correct=right(self.values[0]),
+            explicit=self.explicit,
+            ends_at=self.end,
+        )
 
 
+# A phrase and what it is compared with are short, so that a long text is read in bounded time:
+# this many mentions are valued, and this many characters of a place, a line or the end are read,
+# which leaves room for a number of ten thousand digits.
+_MOST_MENTIONS = 64
+_LONGEST_PLACE = 16_384
 _LONGEST_GAP = 40
 
 _ARITHMETIC = re.compile(
-    r"[\s$(){}]*(?:[+×·÷^*–−-]|\*\*|\\(?:times|cdot|div)|x|times|plus|minus)[\s$(){}]*",
-    re.IGNORECASE,
+    r"""[\s$(){}]*
+        (?: [+·÷^*\N{MULTIPLICATION SIGN}\N{EN DASH}\N{MINUS SIGN}-] | \*\*
+          | \\(?:times|cdot|div) | x | times | plus | minus )
+        [\s$(){}]*""",
+    re.IGNORECASE | re.VERBOSE,
 )
-_NOISE = re.compile(r"\\(?:text|mathrm|mathbf|quad)|[\s*_`$(){}\[\]\"'“”‘’\\]+")
+_NOISE = re.compile(r"\\(?:text|mathrm|mathbf|quad)?|[\s*_`$(){}\[\]\"'“”\u2018\u2019]+")
 _JOINS = re.compile(
     r":|(?:[\s,;/&|~]|\b(?:and|or|to|either|maybe|perhaps|possibly|even)\b)*+", re.IGNORECASE
 )
 _LINKS = re.compile(r"(?:[=≈≡→⇒]|[-=]>|\b(?:is|equals|gives|makes|equiv|approx))$", re.IGNORECASE)
 _COMPARED = re.compile(
-    r"(?:\b(?:not|than|from|after|before|since|instead of)|n['’]t)[\s*_`$(\"']{1,8}$",
+    r"(?:\b(?:not|than|from|after|before|since|instead of)|n['\u2019]t)[\s*_`$(\"']{1,8}$",
     re.IGNORECASE,
 )
+_LETTER = re.compile(r"[^\W\d_]|\d")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finder:
+    """Finds phrases in texts, at the places of `extract`.
+
+    Attributes:
+        pattern: Finds mentions.
+        value: What a match stands for; None when it is no answer.
+    """
+
+    pattern: re.Pattern[str]
+    value: Callable[[re.Match[str]], Hashable | None]
+
+    def explicit(self, text: str) -> Phrase | None:
+        """The first phrase in the strongest box or mark that holds one."""
+        for start, end in explicit_places(text):
+            phrase = deciding(text, self._mentions(text, start, end), last=False)
+            if phrase is not None:
+                phrase.explicit = True
+                return phrase
+        return None
+
+    def alone(self, text: str) -> Phrase | None:
+        """The phrase that the first or the last line is; both together when both are one."""
+        found: Phrase | None = None
+        for start, end in outer_lines(text):
+            if end - start > _LONGEST_PLACE:
+                continue
+            mentions = self._mentions(text, start, end)
+            if not mentions or _LETTER.search(_around(text, mentions, start, end)):
+                continue
+            for last in (False, True):
+                phrase = deciding(text, mentions, last=last)
+                if phrase is not None and found is not None:
+                    phrase.values = list(dict.fromkeys([*found.values, *phrase.values]))
+                found = phrase or found
+        return found
+
+    def last(self, text: str) -> Phrase | None:
+        """The last phrase in the last 16,384 characters of the text."""
+        start = max(0, len(text) - _LONGEST_PLACE)
+        matches = deque(self.pattern.finditer(text, start), _MOST_MENTIONS)
+        return deciding(text, self._valued(matches), last=True)
+
+    def _mentions(self, text: str, start: int, end: int) -> list[Mention]:
+        end = min(end, start + _LONGEST_PLACE)
+        return self._valued(islice(self.pattern.finditer(text, start, end), _MOST_MENTIONS))
+
+    def _valued(self, matches: Iterable[re.Match[str]]) -> list[Mention]:
+        return [
+            Mention(value, match.start(), match.end())
+            for match in matches
+            if (value := self.value(match)) is not None
+        ]
+
+
+def _around(text: str, mentions: list[Mention], start: int, end: int) -> str:
+    gaps, position = [], start
+    for mention in mentions:
+        gaps.append(text[position : mention.start])
+        position = mention.end
+    return " ".join([*gaps, text[position:end]])
 
 
 def deciding(text: str, mentions: Iterable[Mention], *, last: bool) -> Phrase | None:
@@ -77,21 +169,19 @@ def deciding(text: str, mentions: Iterable[Mention], *, last: bool) -> Phrase | 
     for phrase in _phrases(text, mentions):
         if found is not None and not last and not phrase.linked:
             break
-        if not phrase.answers:
-            continue
         # "12 = 3 4": what names one answer is not undone by something unclear linked to it.
-        if found is not None and phrase.linked and len(found.values) < len(phrase.values):
-            continue
-        found = phrase
+        clearer = found is None or not phrase.linked or len(phrase.values) <= len(found.values)
+        if phrase.answers and clearer:
+            found = phrase
     return found
 
 
 def _phrases(text: str, mentions: Iterable[Mention]) -> list[Phrase]:
     phrases: list[Phrase] = []
     position = 0
-    for mention in mentions:
-        gap = text[position : mention.start]
-        position = mention.end
+    for value, start, end in mentions:
+        gap = text[position:start]
+        position = end
         joined = expression = linked = False
         if phrases and len(gap) <= _LONGEST_GAP and "\n" not in gap:
             expression = _ARITHMETIC.fullmatch(gap) is not None
@@ -99,11 +189,11 @@ def _phrases(text: str, mentions: Iterable[Mention]) -> list[Phrase]:
             joined = expression or _JOINS.fullmatch(words) is not None
             linked = not joined and _LINKS.search(words) is not None
         if joined:
-            phrases[-1].mentions.append(mention)
-            phrases[-1].values.add(mention.value)
-            phrases[-1].answers &= not expression
-            continue
-        before = text[max(0, mention.start - _LONGEST_GAP) : mention.start]
-        answers = _COMPARED.search(before) is None
-        phrases.append(Phrase([mention], linked, answers, {mention.value}))
+            phrase = phrases[-1]
+            phrase.answers = phrase.answers and not expression
+            phrase.values = list(dict.fromkeys([*phrase.values, value]))
+            phrase.end = end
+        else:
+            compared = _COMPARED.search(text, max(0, start - _LONGEST_GAP), start) is not None
+            phrases.append(Phrase(values=[value], end=end, linked=linked, answers=not compared))
     return phrases

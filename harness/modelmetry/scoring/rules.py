@@ -54,7 +54,9 @@ def score(scorer: Scorer, target: Target, response: Response) -> Score:
         reason = "cut at the token limit before an answer was complete"
         return Score(value=0.0, outcome="truncated", reason=reason, answer=answer)
     if reading.ambiguous:
-        return Score(value=None, outcome="instrument failed", reason=_presentable(reading.ambiguous))
+        return Score(
+            value=None, outcome="instrument failed", reason=_presentable(reading.ambiguous)
+        )
     if reading.answer is None:
         return Score(value=0.0, outcome="no answer", reason="no readable answer")
     return Score(value=float(reading.correct), outcome="answered", answer=answer)

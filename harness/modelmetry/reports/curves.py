@@ -1,0 +1,154 @@
+"""Accuracy against difficulty as a chart: points with intervals, the fitted curve, the threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelmetry.analyses.difficulty import Curve
+from modelmetry.reports.figures import Scale, Tick
+from modelmetry.reports.words import digits, interval, number, percent
+
+_UPRIGHT = Scale(low=0.0, high=1.0, down=True)
+
+_MOST_TICKS = 9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """Accuracy at one level: places in percent, and what it says."""
+
+    x: str
+    y: str
+    low: str | None
+    high: str | None
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """The points of one split."""
+
+    name: str
+    color: int
+    points: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """The threshold's interval."""
+
+    x: str
+    width: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Everything that the template draws of one task's curve.
+
+    Attributes:
+        title: The task's name.
+        text: The threshold in words.
+        axis: The difficulty factor's name.
+        says: The whole figure in words.
+        x_ticks: Ticks below.
+        y_ticks: Ticks at the left.
+        series: The points, one series per split.
+        line: The fitted curve as SVG points in a square of 100; empty without a fit.
+        chance: Chance along the axis, likewise.
+        band: The threshold's interval, or None.
+    """
+
+    title: str
+    text: str
+    axis: str
+    says: str
+    x_ticks: tuple[Tick, ...]
+    y_ticks: tuple[Tick, ...]
+    series: tuple[Series, ...]
+    line: str
+    chance: str
+    band: Band | None
+
+
+def chart(curve: Curve) -> Chart:
+    """The geometry of one task's accuracy against its difficulty."""
+    levels = sorted({point.level for point in curve.points})
+    pad = 0.06 * (levels[-1] - levels[0])
+    scale = Scale(low=levels[0] - pad, high=levels[-1] + pad)
+    quarters = (0.0, 0.25, 0.5, 0.75, 1.0)
+    splits = list(dict.fromkeys(point.split for point in curve.points))
+    series = tuple(
+        Series(name=split, color=i % 6, points=_points(curve, split, scale))
+        for i, split in enumerate(splits)
+    )
+    spoken = "; ".join(point.says for s in series for point in s.points)
+    return Chart(
+        title=curve.task,
+        text=_text(curve),
+        axis=curve.factor,
+        says=f"{curve.task}: accuracy against {curve.factor}. {spoken}",
+        x_ticks=scale.ticks(*_ticks(levels)),
+        y_ticks=_UPRIGHT.ticks(quarters, [percent(q, 0) for q in quarters]),
+        series=series,
+        line=_polyline(scale, curve.line),
+        chance=_polyline(scale, curve.chance),
+        band=_band(curve, scale),
+    )
+
+
+def _points(curve: Curve, split: str, scale: Scale) -> tuple[Point, ...]:
+    points = []
+    for point in curve.points:
+        if point.split != split:
+            continue
+        found = point.estimate
+        value = percent(found.value, digits(found))
+        says = f"{split}, {curve.factor} {number(point.level)}: {value}, interval {interval(found)}"
+        points.append(
+            Point(
+                x=scale.at(point.level),
+                y=_UPRIGHT.at(found.value),
+                low=None if found.low is None else _UPRIGHT.at(found.low),
+                high=None if found.high is None else _UPRIGHT.at(found.high),
+                says=f"{says}, {found.n:,} items",
+            )
+        )
+    return tuple(points)
+
+
+def _text(curve: Curve) -> str:
+    """The threshold in words."""
+    found = curve.threshold
+    if found is None:
+        return f"No threshold: {curve.reason}." if curve.reason else ""
+    span = "" if found.low is None else f" (95\u00a0% interval {number(found.low)} to {number(found.high)})"
+    return f"Accuracy falls half-way from its ceiling to chance at {curve.factor} {number(found.value)}{span}."
+
+
+def _ticks(levels: Sequence[float]) -> tuple[list[float], list[str]]:
+    """A tick at each level, or at about eight round ones where there are many."""
+    if len(levels) <= _MOST_TICKS:
+        values = list(levels)
+    else:
+        step = (levels[-1] - levels[0]) / 7
+        magnitude = 10 ** np.floor(np.log10(step))
+        step = float(next(m * magnitude for m in (1, 2, 5, 10) if m * magnitude >= step))
+        values = list(np.arange(np.ceil(levels[0] / step) * step, levels[-1] + step / 1e6, step))
+    return values, [f"{value:g}" for value in values]
+
+
+def _polyline(scale: Scale, line: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{scale.share(x):.2f},{_UPRIGHT.share(y):.2f}" for x, y in line)
+
+
+def _band(curve: Curve, scale: Scale) -> Band | None:
+    found = curve.threshold
+    if found is None or found.low is None or found.high is None:
+        return None
+    low, high = scale.share(found.low), scale.share(found.high)
+    says = f"threshold {number(found.value)}, interval {number(found.low)} to {number(found.high)}"
+    return Band(x=f"{low:.2f}%", width=f"{max(0.3, high - low):.2f}%", says=says) if high > low else None

@@ -1,0 +1,157 @@
+"""The report's first lines: the answer in a sentence, and the reasons for care right below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelmetry.analyses.estimates import Row
+from modelmetry.analyses.table import Items
+from modelmetry.reports.words import count, digits, interval, listed, percent
+from modelmetry.runs.record import RunRecord
+from modelmetry.statistics import Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """One sentence with its number set apart.
+
+    Attributes:
+        before: The words before the number.
+        value: The number.
+        after: The words after it.
+    """
+
+    before: str
+    value: str
+    after: str
+
+    @property
+    def text(self) -> str:
+        """The whole sentence."""
+        return f"{self.before} {self.value} {self.after}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A reason for care.
+
+    Attributes:
+        text: One or two sentences.
+        alarm: Whether the numbers should not be used before it is resolved.
+    """
+
+    text: str
+    alarm: bool = False
+
+
+def headlines(record: RunRecord, items: Items, rows: Sequence[Row]) -> list[Headline]:
+    """The accuracy on each primary split, in a sentence; every split where none is primary."""
+    shown = [label for label in items.split.names if label in record.suite.primary]
+    return [_headline(record, items, rows, label) for label in shown or items.split.names]
+
+
+def _headline(record: RunRecord, items: Items, rows: Sequence[Row], label: str) -> Headline:
+    where = items.split.at(label)
+    task = items.task.names[items.task.codes[where][0]]
+    problems = len(np.unique(items.problem.codes[where]))
+    wordings = len(np.unique(items.wording.codes[where]))
+    asked = [f"in {count(wordings, 'wording')}"] if wordings > 1 else []
+    asked += [count(record.repeats, "time")] if record.repeats > 1 else []
+    how = f", each asked {listed(asked)}," if asked else ","
+    split = label.removeprefix(f"{task}/")
+    before = f"On {problems:,} {split} {task} problems{how} {record.model}"
+    found = find(rows, label, "accuracy")
+    if found is None:
+        return Headline(before=before, value="could not be scored", after="on a single answer.")
+    chance = find(rows, label, "chance")
+    after = f"(95\u00a0% interval {interval(found)}){_beside(found, chance)}."
+    return Headline(before=f"{before} is right on", value=percent(found.value, digits(found)), after=after)
+
+
+def _beside(found: Estimate, chance: Estimate | None) -> str:
+    """How the accuracy stands to a uniform guess."""
+    if chance is None:
+        return ""
+    guess = percent(chance.value, 1 if chance.value == 0 or chance.value >= 0.0005 else 3)
+    if found.low is None or found.high is None:
+        return f"; chance is {guess}"
+    if found.low > chance.value:
+        return f", above chance ({guess})"
+    if found.high < chance.value:
+        return f", below chance ({guess})"
+    return f", not told apart from chance ({guess})"
+
+
+def find(rows: Sequence[Row], split: str, kind: str) -> Estimate | None:
+    """The first estimate of a kind on a split, or None."""
+    return next((r.estimate for r in rows if r.split == split and r.kind == kind), None)
+
+
+def notices(
+    record: RunRecord, rows: Sequence[Row], answers: int, failed: int
+) -> list[Notice]:
+    """Every reason for care, the gravest first.
+
+    Args:
+        record: The run's identity card.
+        rows: Its estimates.
+        answers: Rows of its table of scores.
+        failed: Answers among them that the instrument failed to read.
+    """
+    return [
+        *_completeness(record, answers),
+        *_unscored(rows, answers, failed),
+        *_limits(record),
+        *_from_rows(rows),
+    ]
+
+
+def _completeness(record: RunRecord, answers: int) -> Iterator[Notice]:
+    if record.status != "finished" or answers < record.planned:
+        why = f" ({record.note})" if record.note else ""
+        yield Notice(
+            text=f"The run is not complete: {answers:,} of {record.planned:,} answers, status "
+            f"{record.status}{why}. What is here was asked first, not chosen at random by "
+            f"difficulty or length. Go on with: modelmetry run {record.id}",
+            alarm=True,
+        )
+
+
+def _unscored(rows: Sequence[Row], answers: int, failed: int) -> Iterator[Notice]:
+    if not failed:
+        return
+    bounds = []
+    for row in rows:
+        if row.kind == "accuracy if unscored wrong":
+            high = find(rows, row.split, "accuracy if unscored right")
+            if high is not None:
+                low = percent(row.estimate.value)
+                bounds.append(f"{row.split}: between {low} and {percent(high.value)}")
+    yield Notice(
+        text=f"{count(failed, 'answer')} of {answers:,} could not be scored: the instrument failed, "
+        "not the model. They are left out; were all of them wrong, or all right, the accuracy "
+        f"would be {'; '.join(bounds)}.",
+        alarm=failed > 0.05 * answers,
+    )
+
+
+def _limits(record: RunRecord) -> Iterator[Notice]:
+    if record.limit is not None:
+        yield Notice(
+            text=f"At most {count(record.limit, 'problem')} per split were asked (--limit), fewer "
+            "than the suite asks for."
+        )
+
+
+def _from_rows(rows: Sequence[Row]) -> Iterator[Notice]:
+    """The warnings of the estimates, each once, with the rows that carry it."""
+    carriers: dict[str, list[str]] = {}
+    for row in rows:
+        for warning in row.estimate.warnings:
+            carriers.setdefault(warning, []).append(f"{row.split}: {row.estimand}")
+    for warning, where in carriers.items():
+        names = listed(where) if len(where) < 4 else f"{listed(where[:2])} and {len(where) - 2} more"
+        yield Notice(text=f"{warning[:1].upper()}{warning[1:].rstrip('.')} ({names}).")

@@ -1,0 +1,202 @@
+"""The page: everything a report shows, in the order shown; the templates only lay it out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from modelmetry.analyses.comparison import Row as Compared
+from modelmetry.analyses.difficulty import curves
+from modelmetry.analyses.estimates import primary, split_labels
+from modelmetry.analyses.measures import Row
+from modelmetry.analyses.residues import residues
+from modelmetry.analyses.table import OTHER_OUTCOMES, Items, labels
+from modelmetry.reports import curves as charts
+from modelmetry.reports import provenance, sections
+from modelmetry.reports.figures import Forest
+from modelmetry.reports.headlines import Headline, Notice, headlines, notices
+from modelmetry.reports.provenance import Fact
+from modelmetry.reports.tables import estimate_cells
+from modelmetry.runs.record import RunRecord
+from modelmetry.suites import Suite
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A run with everything computed from it.
+
+    Attributes:
+        record: Its identity card.
+        scores: Its table of scores.
+        items: The same, as arrays.
+        rows: Its estimates.
+    """
+
+    record: RunRecord
+    scores: pa.Table
+    items: Items
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskFacts:
+    """One task of the suite, for the table of generators."""
+
+    name: str
+    generator: str
+    fingerprint: str
+    options: str
+    scorer: str
+    wordings: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunPart:
+    """The sections of one run; forests that would be empty are None."""
+
+    anchor: str
+    title: str
+    headlines: list[Headline]
+    notices: list[Notice]
+    accuracy: Forest
+    accuracy_notes: list[str]
+    contrasts: Forest | None
+    curves: list[charts.Chart]
+    levels: Forest | None
+    wordings: Forest | None
+    outcomes: sections.Outcomes
+    residues: Forest | None
+    population: list[str]
+    intervals: list[str]
+    facts: list[Fact]
+    tasks: list[TaskFacts]
+    commands: list[str]
+    estimates: list[tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """The sample browser's contents: JSON ready for the page, and what share it is."""
+
+    json: str = "[]"
+    shown: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A whole report.
+
+    Attributes:
+        title: Suite and model, or suite and number of models.
+        questions: What the suites measure, in their own words.
+        version: Version of modelmetry.
+        runs: One part per run.
+        comparison: The runs side by side; None for one run or for runs of different items.
+        samples: The sample browser.
+        contents: (anchor, text) of the table of contents.
+    """
+
+    title: str
+    questions: list[str]
+    version: str
+    runs: list[RunPart]
+    comparison: Comparison | None = None
+    samples: Shown = field(default_factory=Shown)
+
+    @property
+    def contents(self) -> list[tuple[str, str]]:
+        """Where the reader may want to jump."""
+        found = [("comparison", "Comparison")] if self.comparison else []
+        if len(self.runs) > 1:
+            found += [(run.anchor, run.title) for run in self.runs]
+        else:
+            found += _sections(self.runs[0])
+        return found + ([("samples", "Samples")] if self.samples.shown else [])
+
+
+def _sections(run: RunPart) -> list[tuple[str, str]]:
+    parts = [
+        ("accuracy", "Accuracy", True),
+        ("contrasts", "Contrasts", run.contrasts),
+        ("difficulty", "Difficulty", run.curves),
+        ("wordings", "Wordings", run.wordings),
+        ("outcomes", "Outcomes", True),
+        ("residues", "Errors", run.residues),
+        ("provenance", "Provenance", True),
+    ]
+    return [(f"{run.anchor}-{name}", text) for name, text, there in parts if there]
+
+
+def run_part(measured: Measured, anchor: str) -> RunPart:
+    """Everything that the report says about one run."""
+    record, items, suite = measured.record, measured.items, measured.record.suite
+    rows = sections.Rows(measured.rows)
+    shown = split_labels(record, items)
+    answers = measured.scores.num_rows
+    return RunPart(
+        anchor=anchor,
+        title=record.model,
+        headlines=headlines(record, items, measured.rows),
+        notices=notices(record, measured.rows, answers, int(items.unscored.sum())),
+        accuracy=sections.accuracy_forest(rows, shown, _meanings(suite)),
+        accuracy_notes=_methods(rows),
+        contrasts=sections.contrast_forest(rows),
+        curves=[charts.chart(curve) for curve in curves(suite, items)],
+        levels=sections.part_forest(rows, shown, "level", "level"),
+        wordings=sections.part_forest(rows, shown, "wording", "wording"),
+        outcomes=sections.outcome_bars(items, shown, _reasons(measured.scores)),
+        residues=sections.residue_forest(residues(suite, measured.scores)),
+        population=provenance.population(suite, items),
+        intervals=provenance.intervals(record, items),
+        facts=provenance.facts(record, answers),
+        tasks=_tasks(suite),
+        commands=provenance.commands(record),
+        estimates=[estimate_cells(record, row)[4:] for row in measured.rows],
+    )
+
+
+def _meanings(suite: Suite) -> dict[str, str]:
+    """What each split tests, by label."""
+    return {
+        suite.label(task.name, split): says
+        for task in suite.tasks
+        for split, says in provenance.split_meanings(task).items()
+    }
+
+
+def _methods(rows: sections.Rows) -> list[str]:
+    """How the accuracies and their intervals were made, each method once."""
+    methods = dict.fromkeys(row.estimate.method for row in rows.all("accuracy"))
+    return [f"Intervals: {'; '.join(methods)}."]
+
+
+def _reasons(scores: pa.Table) -> list[tuple[str, str, int]]:
+    """(outcome, reason, answers) of everything that is not an ordinary answer, common ones first."""
+    others = scores.select(["outcome", "reason"])
+    outcome = labels(scores, "outcome")
+    odd = [name for name in OTHER_OUTCOMES if outcome.at(name).any()]
+    found = []
+    for kind in odd:
+        part = labels(others.filter(pa.array(outcome.at(kind))), "reason")
+        counts = [int((part.codes == i).sum()) for i in range(len(part.names))]
+        found += sorted(zip([kind] * len(counts), part.names, counts), key=lambda r: (-r[2], r[1]))
+    return found
+
+
+def _tasks(suite: Suite) -> list[TaskFacts]:
+    return [
+        TaskFacts(
+            name=task.name,
+            generator=task.generator,
+            fingerprint=task.fingerprint,
+            options=", ".join(f"{k}={v}" for k, v in task.options.items()) or "as given",
+            scorer=task.scorer,
+            wordings="; ".join(
+                f"{p.name} ({p.format}, {p.shots or 'no'} examples)" for p in task.prompts
+            ),
+        )
+        for task in suite.tasks
+    ]

@@ -1,0 +1,129 @@
+"""Where a run's numbers come from: population, meaning of the intervals, settings, commands."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from modelmetry.analyses.table import Items
+from modelmetry.errors import BadInput
+from modelmetry.items import load
+from modelmetry.reports.words import count, listed
+from modelmetry.runs.record import RunRecord
+from modelmetry.suites import Suite, Task, names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """One term and what it was.
+
+    Attributes:
+        term: The term.
+        text: What it was.
+        code: Whether it is a name for machines.
+    """
+
+    term: str
+    text: str
+    code: bool = False
+
+
+def population(suite: Suite, items: Items) -> list[str]:
+    """What the numbers speak about, in paragraphs: the splits' own words and how they are drawn."""
+    paragraphs = []
+    for task in suite.tasks:
+        meanings = split_meanings(task)
+        for split in task.splits:
+            label = suite.label(task.name, split)
+            where = items.split.at(label)
+            if where.any():
+                n = len(np.unique(items.problem.codes[where]))
+                says = f" ({meanings[split]})" if split in meanings else ""
+                paragraphs.append(f"{label}: {count(n, 'problem')} of the {task.generator} generator{says}.")
+    paragraphs.append(
+        "The problems of a split are drawn without replacement from a finite space that the "
+        "generator states, balanced over its difficulty levels, in an order fixed by the seed. The "
+        "numbers speak about that space and no further: not about language, reasoning or "
+        "arithmetic at large."
+    )
+    return paragraphs
+
+
+def split_meanings(task: Task) -> dict[str, str]:
+    """What each split of the task's generator tests; empty where the generator is not installed."""
+    try:
+        return dict(load("generators", task.generator).splits)
+    except BadInput:
+        return {}
+
+
+def intervals(record: RunRecord, items: Items) -> list[str]:
+    """What the intervals hold and what they leave out, in paragraphs."""
+    wordings = len(items.wording.names)
+    repeats = (
+        f"Each item was asked {record.repeats} times and its answers averaged first, so decoding "
+        "noise is in the intervals."
+        if record.repeats > 1
+        else "Each item was asked once, so decoding noise is in the intervals as far as it shows "
+        "between items."
+    )
+    return [
+        "A 95 % interval holds the draw of the problems: another seed would give other problems of "
+        "the same kind, and in 95 of 100 such draws the interval covers the accuracy on all of "
+        f"them. {repeats} The independently drawn unit is the cluster; all wordings of a problem "
+        "belong to its cluster.",
+        f"It does not hold: wordings other than the {wordings} used (their spread is reported "
+        "beside), other sampling settings, other versions of the model, the solved examples "
+        "that prompts draw from one pool, or the number of rows read at once: each row is covered "
+        "at 95 % by itself.",
+    ]
+
+
+def facts(record: RunRecord, answers: int) -> list[Fact]:
+    """The settings of the run, term by term."""
+    suite = record.suite
+    identity = {k: v for k, v in record.identity.items() if k != "model" and v not in (None, "")}
+    sampling = {k: v for k, v in asdict(record.sampling).items() if v not in (None, (), False)}
+    found = [
+        Fact(term="run", text=record.id, code=True),
+        Fact(term="model", text=record.model, code=True),
+        *([Fact(term="model settings", text=_settings(identity), code=True)] if identity else []),
+        Fact(term="suite", text=f"{suite.name}, version {suite.version}"),
+        Fact(term="edition", text=record.edition, code=True),
+        Fact(term="seed", text=str(record.seed), code=True),
+        Fact(term="sampling", text=_settings(sampling), code=True),
+        Fact(term="repeats", text=str(record.repeats)),
+        Fact(term="answers", text=f"{answers:,} of {record.planned:,} planned"),
+        Fact(term="status", text=record.status + (f": {record.note}" if record.note else "")),
+        Fact(term="asked", text=_when(record)),
+        Fact(term="versions", text=_settings(record.versions)),
+    ]
+    return found
+
+
+def _settings(values: Mapping[str, object]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in values.items())
+
+
+def _when(record: RunRecord) -> str:
+    end = f" to {record.ended_at}" if record.ended_at else ""
+    return f"{record.started_at}{end}, {record.wall_s:,.1f} s of asking"
+
+
+def commands(record: RunRecord) -> list[str]:
+    """Shell lines that ask the same again, and that compute this report again without asking."""
+    suite, changed = record.suite, record.sampling
+    name = suite.name if suite.name in names() or not suite.source else suite.source
+    words = ["modelmetry", "run", name, "--model", record.model, "--seed", str(record.seed)]
+    if record.limit is not None:
+        words += ["--limit", str(record.limit)]
+    if record.repeats != suite.repeats:
+        words += ["--epochs", str(record.repeats)]
+    if changed.temperature != suite.sampling.temperature:
+        words += ["--temperature", f"{changed.temperature:g}"]
+    if changed.max_tokens != suite.sampling.max_tokens:
+        words += ["--max-tokens", str(changed.max_tokens)]
+    return [shlex.join(words), shlex.join(["modelmetry", "report", f"runs/{record.id}"])]

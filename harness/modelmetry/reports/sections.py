@@ -1,0 +1,229 @@
+"""The sections of a run's report as tables of marks: splits, contrasts, wordings, levels, errors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from modelmetry.analyses.measures import Kind, Row
+from modelmetry.analyses.residues import Residue
+from modelmetry.analyses.table import KINDS, Items
+from modelmetry.reports.figures import (
+    SHARE_TICKS,
+    SHARES,
+    Forest,
+    ForestRow,
+    difference_mark,
+    difference_scale,
+    share_mark,
+)
+from modelmetry.reports.words import count, digits, interval, number, percent
+from modelmetry.statistics import Estimate
+
+
+class Rows:
+    """A run's rows, found by split and kind.
+
+    Args:
+        rows: The run's estimates.
+    """
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = tuple(rows)
+
+    def all(self, kind: Kind, split: str | None = None) -> list[Row]:
+        """The rows of a kind, of one split or of all."""
+        return [r for r in self._rows if r.kind == kind and split in (None, r.split)]
+
+    def one(self, kind: Kind, split: str) -> Estimate | None:
+        """The first estimate of a kind on a split, or None."""
+        return next((row.estimate for row in self.all(kind, split)), None)
+
+    def splits(self) -> list[str]:
+        """Labels of the splits, in the order of the rows, those that span several left out."""
+        return list(dict.fromkeys(row.split for row in self.all("chance")))
+
+    def __iter__(self):
+        return iter(self._rows)
+
+
+def accuracy_forest(rows: Rows, labels: Sequence[str], meanings: dict[str, str]) -> Forest:
+    """Accuracy of each split beside chance, with the counts that it rests on."""
+    columns = ["95\u00a0% interval", "chance", "if answered", "items", "clusters", "unscored"]
+    balanced = bool(rows.all("balanced accuracy"))
+    if balanced:
+        columns.insert(3, "balanced")
+    lines = []
+    for label in labels:
+        found, chance = rows.one("accuracy", label), rows.one("chance", label)
+        among, even = rows.one("accuracy among answered", label), rows.one("balanced accuracy", label)
+        facts = [
+            interval(found) if found else "none",
+            percent(chance.value) if chance else "\u2013",
+            percent(among.value) if among else "\u2013",
+            *([percent(even.value) if even else "\u2013"] if balanced else []),
+            f"{found.n:,}" if found else "0",
+            f"{found.clusters:,}" if found else "0",
+            f"{found.unscored:,}" if found else "all",
+        ]
+        lines.append(
+            ForestRow(
+                name=label,
+                note=meanings.get(label, ""),
+                value=percent(found.value, digits(found)) if found else "unscored",
+                mark=share_mark(label, found, chance.value if chance else None),
+                facts=tuple(facts),
+            )
+        )
+    return Forest(
+        head="split", value="accuracy", columns=tuple(columns), axis=SHARE_TICKS, rows=tuple(lines)
+    )
+
+
+def contrast_forest(rows: Rows) -> Forest | None:
+    """Differences between splits, as they are and with chance taken out; None without any."""
+    found = [*rows.all("contrast"), *rows.all("chance-adjusted contrast")]
+    if not found:
+        return None
+    scale, ticks = difference_scale([row.estimate for row in found])
+    lines = [
+        ForestRow(
+            name=row.of + (", chance-adjusted" if row.kind != "contrast" else ""),
+            note=row.split,
+            value=percent(row.estimate.value, digits(row.estimate), sign=True),
+            mark=difference_mark(row.of, row.estimate, scale, ticks),
+            facts=(interval(row.estimate, sign=True), f"{row.estimate.n:,}", f"{row.estimate.clusters:,}"),
+        )
+        for row in found
+    ]
+    columns = ("95\u00a0% interval", "items", "clusters")
+    return Forest(head="contrast", value="difference", columns=columns, axis=ticks, rows=tuple(lines))
+
+
+def part_forest(rows: Rows, labels: Sequence[str], kind: Kind, head: str) -> Forest | None:
+    """Accuracy of the parts of each split: its wordings, or the levels of its factors."""
+    lines: list[ForestRow] = []
+    for label in labels:
+        parts = rows.all(kind, label)
+        spread = rows.one("wording spread", label) if kind == "wording" else None
+        note = f", spread between wordings {percent(spread.value)}" if spread else ""
+        lines += [
+            ForestRow(
+                name=row.of,
+                group=label + note if row is parts[0] else "",
+                value=percent(row.estimate.value, digits(row.estimate)),
+                mark=share_mark(f"{label}, {row.of}", row.estimate),
+                facts=(interval(row.estimate), f"{row.estimate.n:,}"),
+            )
+            for row in parts
+        ]
+    columns = ("95\u00a0% interval", "items")
+    forest = Forest(head=head, value="accuracy", columns=columns, axis=SHARE_TICKS, rows=tuple(lines))
+    return forest if lines else None
+
+
+def residue_forest(residues: Sequence[Residue]) -> Forest | None:
+    """Observed and expected shares of errors divisible by each period; None without errors."""
+    if not residues:
+        return None
+    lines = []
+    last = ""
+    for found in residues:
+        group = f"{found.split}, {count(found.share.n, 'wrong sum')}" if found.split != last else ""
+        last = found.split
+        name = f"divisible by {found.period}"
+        lines.append(
+            ForestRow(
+                name=name,
+                group=group,
+                value=percent(found.share.value),
+                mark=share_mark(f"{found.split}, {name}", found.share, found.expected),
+                facts=(interval(found.share), percent(found.expected)),
+            )
+        )
+    columns = ("95\u00a0% interval", "if guessed")
+    return Forest(head="error", value="share", columns=columns, axis=SHARE_TICKS, rows=tuple(lines))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One piece of a stacked bar: its place and width in percent, and what it says."""
+
+    css: str
+    x: str
+    width: str
+    middle: str
+    text: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """A split's answers by kind: one stacked bar and the counts behind it."""
+
+    name: str
+    parts: tuple[Part, ...]
+    counts: tuple[str, ...]
+    total: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """How the answers ended.
+
+    Attributes:
+        kinds: (name, CSS name) of the kinds that occurred.
+        splits: One bar per split.
+        reasons: (kind, reason, answers) of everything that is not an ordinary answer.
+    """
+
+    kinds: tuple[tuple[str, str], ...]
+    splits: tuple[Bar, ...]
+    reasons: tuple[tuple[str, str, str], ...]
+
+
+_TEXT_FROM = 7.0  # percent of the width below which a piece is too narrow for its label
+
+
+def css(kind: str) -> str:
+    """The name of a kind in style sheets."""
+    return kind.replace(" ", "-")
+
+
+def outcome_bars(items: Items, labels: Sequence[str], reasons: Sequence[tuple[str, str, int]]) -> Outcomes:
+    """Stacked bars of what became of the answers, one per split."""
+    present = [i for i in range(len(KINDS)) if items.outcomes[:, i].any()]
+    bars = []
+    for label in labels:
+        counts = items.outcomes[items.split.at(label)].sum(axis=0)
+        total = int(counts.sum())
+        parts, x = [], 0.0
+        for i in present:
+            share = 100 * counts[i] / total
+            if counts[i]:
+                parts.append(
+                    Part(
+                        css=css(KINDS[i]),
+                        x=f"{x:.2f}%",
+                        width=f"{share:.2f}%",
+                        middle=f"{x + share / 2:.2f}%",
+                        text=f"{share:.0f}" if share >= _TEXT_FROM else "",
+                        says=f"{KINDS[i]}: {counts[i]:,} of {total:,}",
+                    )
+                )
+            x += share
+        bars.append(
+            Bar(
+                name=label,
+                parts=tuple(parts),
+                counts=tuple(f"{counts[i]:,}" for i in present),
+                total=f"{total:,}",
+                says=f"{label}: " + ", ".join(part.says for part in parts),
+            )
+        )
+    return Outcomes(
+        kinds=tuple((KINDS[i], css(KINDS[i])) for i in present),
+        splits=tuple(bars),
+        reasons=tuple((kind, reason, f"{n:,}") for kind, reason, n in reasons),
+    )

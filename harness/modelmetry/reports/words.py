@@ -1,0 +1,63 @@
+"""The report's words: numbers as people read them, and the sentences made of them."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from modelmetry.analyses.estimates import Row
+from modelmetry.runs.record import RunRecord
+from modelmetry.statistics import Estimate
+from modelmetry.suites import Suite, Task
+
+NBSP = "\u00a0"
+MINUS = "\u2212"
+
+
+def digits(estimate: Estimate) -> int:
+    """Decimals of a percentage that its uncertainty supports: 1, or 2 where that is small."""
+    if estimate.low is None or estimate.high is None:
+        return 1
+    return 2 if estimate.high - estimate.low < 0.01 else 1
+
+
+def percent(value: float | None, decimals: int = 1, *, sign: bool = False) -> str:
+    """A share as a percentage, such as `61.7 %`; `-` where there is none.
+
+    Args:
+        value: A share, usually in [-1, 1].
+        decimals: Digits after the point.
+        sign: Whether a positive number gets its sign.
+    """
+    if value is None:
+        return "\u2013"
+    text = f"{abs(100 * value):.{decimals}f}"
+    mark = MINUS if value < 0 and float(text) else "+" if sign and float(text) else ""
+    return f"{mark}{text}{NBSP}%"
+
+
+def interval(estimate: Estimate, *, sign: bool = False) -> str:
+    """An interval of shares, such as `52.1 to 70.4 %`; `none` where there is none."""
+    if estimate.low is None or estimate.high is None:
+        return "none"
+    low = percent(estimate.low, digits(estimate), sign=sign).removesuffix(f"{NBSP}%")
+    return f"{low} to {percent(estimate.high, digits(estimate), sign=sign)}"
+
+
+def number(value: float | None) -> str:
+    """A number on any scale with about three significant digits."""
+    if value is None:
+        return "\u2013"
+    return f"{value:.3g}".replace("-", MINUS)
+
+
+def count(n: int, noun: str, plural: str = "") -> str:
+    """`1 item`, `12,000 items`."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"
