@@ -137,7 +137,9 @@ def test_no_split_shows_what_another_asks(
     everything: dict[str, list[tuple[tuple[int, int], Draft]]],
 ) -> None:
     """A row that a held-out split asks for is shown nowhere and not asked in train."""
-    known = {(task, cell) for drafts in everything.values() for task, d in drafts for cell in _cells(d)}
+    known = {
+        (task, cell) for drafts in everything.values() for task, d in drafts for cell in _cells(d)
+    }
     known |= {(task, _asked(draft)) for task, draft in everything["train"]}
     for split in HELD_OUT:
         assert known.isdisjoint((task, _asked(draft)) for task, draft in everything[split])
@@ -180,7 +182,9 @@ def test_answers_are_equally_frequent(
         ({"shots": (2, 2)}, "shots is [2, 2]; allowed: distinct numbers, 2 to 11 for p = 5"),
     ],
 )
-def test_options_out_of_range_are_refused(options: dict[str, tuple[int, ...]], message: str) -> None:
+def test_options_out_of_range_are_refused(
+    options: dict[str, tuple[int, ...]], message: str
+) -> None:
     """An option out of range is refused with its name, its value and what is allowed."""
     with pytest.raises(BadInput) as caught:
         InContextModular(**options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -58,8 +59,8 @@ class Target:
         size = high - low + 1
         if self.interval is None:
             return min(1.0, len(self.answers) / size)
-        right = min(high, int(self.interval[1])) - max(low, int(self.interval[0])) + 1
-        return max(0, right) / size
+        first, last = math.ceil(self.interval[0]), math.floor(self.interval[1])
+        return max(0, min(high, last) - max(low, first) + 1) / size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

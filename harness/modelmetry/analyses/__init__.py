@@ -1,6 +1,6 @@
 """Analyses: scores joined to statistics, and suites verified before any model is asked."""
 
-from modelmetry.analyses.estimates import estimate, headline
+from modelmetry.analyses.estimates import Analysis, analyze, estimate, headline
 from modelmetry.analyses.measures import Row
 
-__all__ = ["Row", "estimate", "headline"]
+__all__ = ["Analysis", "Row", "analyze", "estimate", "headline"]

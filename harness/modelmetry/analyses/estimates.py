@@ -2,21 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import chain
 
 import pyarrow as pa
 
 from modelmetry.analyses.contrasts import contrast_rows
-from modelmetry.analyses.difficulty import threshold_rows
+from modelmetry.analyses.difficulty import Curve, find_curves, threshold_rows
 from modelmetry.analyses.measures import Row, accuracy
-from modelmetry.analyses.residues import residue_rows
+from modelmetry.analyses.residues import Residue, find_residues, residue_rows
 from modelmetry.analyses.splits import split_rows
 from modelmetry.analyses.table import Items, read_items
 from modelmetry.runs.record import RunRecord
 
 
-def estimate(record: RunRecord, scores: pa.Table) -> list[Row]:
-    """Everything that a run says: by split, then contrasts, difficulty and error structure.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """A run with everything that is computed from it.
+
+    Attributes:
+        record: Its identity card.
+        scores: Its table of scores.
+        items: The same, averaged over repeats, as arrays.
+        curves: Accuracy against difficulty, one curve per task.
+        residues: Error structure of the addition tasks.
+        rows: Every estimate: by split, then contrasts, thresholds and error structure.
+    """
+
+    record: RunRecord
+    scores: pa.Table
+    items: Items
+    curves: tuple[Curve, ...]
+    residues: tuple[Residue, ...]
+    rows: tuple[Row, ...]
+
+
+def analyze(record: RunRecord, scores: pa.Table) -> Analysis:
+    """Compute everything that a run says.
 
     Repeats of an item are averaged first. The wordings of a problem stay in its cluster.
 
@@ -28,12 +50,27 @@ def estimate(record: RunRecord, scores: pa.Table) -> list[Row]:
         BadInput: The table is empty or lacks a column.
     """
     items = read_items(scores)
-    return [
+    curves = find_curves(record.suite, items)
+    residues = find_residues(record.suite, scores)
+    rows = [
         *chain.from_iterable(split_rows(items, label) for label in split_labels(record, items)),
         *contrast_rows(record.suite, items),
-        *threshold_rows(record.suite, items),
-        *residue_rows(record.suite, scores),
+        *threshold_rows(curves),
+        *residue_rows(residues),
     ]
+    return Analysis(
+        record=record,
+        scores=scores,
+        items=items,
+        curves=tuple(curves),
+        residues=tuple(residues),
+        rows=tuple(rows),
+    )
+
+
+def estimate(record: RunRecord, scores: pa.Table) -> list[Row]:
+    """The rows of `analyze`."""
+    return list(analyze(record, scores).rows)
 
 
 def headline(record: RunRecord, scores: pa.Table) -> list[Row]:

@@ -7,6 +7,7 @@ slip in one circle and keep the others, which leaves errors divisible by the kep
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +43,7 @@ class Residue:
     expected: float
 
 
-def residues(suite: Suite, scores: pa.Table) -> list[Residue]:
+def find_residues(suite: Suite, scores: pa.Table) -> list[Residue]:
     """The error structure of every split of the suite's addition tasks that has wrong sums.
 
     Answers are counted one by one, repeats included; the interval is clustered by problem.
@@ -70,10 +71,10 @@ def residues(suite: Suite, scores: pa.Table) -> list[Residue]:
     return found
 
 
-def residue_rows(suite: Suite, scores: pa.Table) -> list[Row]:
+def residue_rows(residues: Sequence[Residue]) -> list[Row]:
     """The observed shares, and the expected ones, as rows of the run's estimates."""
     rows = []
-    for found in residues(suite, scores):
+    for found in residues:
         guess = known(found.expected, found.share, "known from the problems")
         of = f"by {found.period}"
         rows.append(Row(split=found.split, kind="errors divisible", of=of, estimate=found.share))

@@ -10,7 +10,7 @@ import numpy as np
 
 from modelmetry.analyses.measures import LEVEL, Row, accuracy, item_mean, known
 from modelmetry.analyses.table import KINDS, OTHER_OUTCOMES, Items
-from modelmetry.statistics import Estimate, means
+from modelmetry.statistics import Estimate, means, pairs
 
 MOST_CLASSES = 12
 """Most distinct right answers for which balanced accuracy is estimated."""
@@ -35,7 +35,7 @@ def split_rows(items: Items, label: str) -> Iterator[Row]:
         yield from chain(
             _answered(items, where, label),
             _classes(items, where, label, overall),
-            _wordings(items, where, label),
+            _wordings(items, where, label, overall),
             _levels(items, where, label),
         )
     yield from _bounds(items, where, label)
@@ -79,7 +79,7 @@ def _classes(items: Items, where: np.ndarray, label: str, overall: Estimate) -> 
     yield Row(split=label, kind="most common answer", of=key, estimate=share)
 
 
-def _wordings(items: Items, where: np.ndarray, label: str) -> Iterator[Row]:
+def _wordings(items: Items, where: np.ndarray, label: str, overall: Estimate) -> Iterator[Row]:
     """Accuracy per wording, and how far the wordings lie apart."""
     names = [name for name in items.wording.names if (where & items.wording.at(name)).any()]
     if len(names) < 2:
@@ -91,12 +91,28 @@ def _wordings(items: Items, where: np.ndarray, label: str) -> Iterator[Row]:
     if len(scored) < 2:
         return
     values = [part.value for part in scored.values()]
-    spread = known(
-        float(np.std(values, ddof=1)),
-        next(iter(scored.values())),
-        f"standard deviation over {len(values)} wordings, sampling noise included",
-    )
+    method = f"standard deviation over {len(values)} wordings, sampling noise included"
+    spread = known(float(np.std(values, ddof=1)), overall, method)
     yield Row(split=label, kind="wording spread", estimate=spread)
+    first, *others = scored
+    for name in others:
+        found = _wording_difference(items, where, name, first)
+        if found is not None:
+            of = f"{name} - {first}"
+            yield Row(split=label, kind="wording difference", of=of, estimate=found)
+
+
+def _wording_difference(items: Items, where: np.ndarray, name: str, other: str) -> Estimate | None:
+    """Accuracy in one wording minus that in another, paired on the problems asked in both."""
+    kept = where & items.scored
+    a, b = (np.flatnonzero(kept & items.wording.at(wording)) for wording in (name, other))
+    _, at_a, at_b = np.intersect1d(
+        items.problem.codes[a], items.problem.codes[b], return_indices=True
+    )
+    if not len(at_a):
+        return None
+    a, b = a[at_a], b[at_b]
+    return pairs.difference(items.value[a], items.value[b], items.cluster[a], level=LEVEL)
 
 
 def _levels(items: Items, where: np.ndarray, label: str) -> Iterator[Row]:

@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from modelmetry.errors import BadInput
 from modelmetry.runs.scores import SCHEMA
 
-
 OTHER_OUTCOMES = ("no answer", "refused", "truncated", "instrument failed")
 """Every outcome but `answered`, from the model's silence to the instrument's failure."""
 

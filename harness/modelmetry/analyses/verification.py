@@ -105,13 +105,10 @@ class Certificate:
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """Everything that is wrong, one sentence each."""
-        shared = (
-            f"{pair.a} and {pair.b} share {pair.shared} problems"
-            for pair in self.overlaps
-            if pair.shared
-        )
-        return (*(line for check in self.splits for line in check.failures), *shared)
+        """Everything that is wrong, one line each."""
+        lines = [f"{check.split}: {line}" for check in self.splits for line in check.failures]
+        pairs = [pair for pair in self.overlaps if pair.shared]
+        return (*lines, *(f"{p.a} and {p.b} share {p.shared} problems" for p in pairs))
 
 
 def verify(suite: Suite, *, n: int = 1000, seed: int = 0) -> Certificate:
@@ -188,7 +185,7 @@ def _check(task: Task, label: str, problems: Sequence[Problem], seed: int) -> Sp
         duplicates=max(total - len(set(questions)) for questions in asked),
         ambiguous=max(_ambiguous(problems, questions) for questions in asked),
         disagreements=wrong,
-        disagreement_bound=_upper(wrong, total),
+        disagreement_bound=proportions.exact(wrong, total, level=0.9).high or 1.0,
         oracle=sum(right(scorer, p, p.target.answers[0]) for p in problems) / total,
         answers=len(given),
         marginals={answer: n / total for answer, n in given.most_common(_SHOWN_ANSWERS)},
@@ -202,18 +199,14 @@ def _check(task: Task, label: str, problems: Sequence[Problem], seed: int) -> Sp
 
 
 def _failures(check: SplitCheck) -> tuple[str, ...]:
-    where, n = check.split, check.problems
+    n = check.problems
+    shared = f"{check.seed_shared} problems, {check.seed_expected:.1f} expected"
     lines = {
-        f"{where}: the second solver disagrees on {check.disagreements} of {n} problems": (
-            check.disagreements
-        ),
-        f"{where}: {check.duplicates} of {n} questions repeat another": check.duplicates,
-        f"{where}: {check.ambiguous} of {n} questions have several keys": check.ambiguous,
-        f"{where}: the scorer takes {check.oracle:.4%} of right answers for right": (
-            check.oracle < 1
-        ),
-        f"{where}: the next seed shares {check.seed_shared} problems, "
-        f"{check.seed_expected:.1f} expected": _implausible(check),
+        f"the second solver disagrees on {check.disagreements} of {n}": check.disagreements,
+        f"{check.duplicates} of {n} questions repeat another": check.duplicates,
+        f"{check.ambiguous} of {n} questions have several keys": check.ambiguous,
+        f"the scorer takes {check.oracle:.4%} of right answers for right": check.oracle < 1,
+        f"the next seed shares {shared}": _implausible(check),
     }
     return tuple(line for line, failed in lines.items() if failed)
 

@@ -53,6 +53,8 @@ class Transformers(Model):
         """Check the options."""
         if self.batch_size < 1:
             raise BadInput(f"{self.spec}: batch_size is {self.batch_size}; allowed: from 1")
+        # Enough in flight that the next batch stands ready when one ends.
+        object.__setattr__(self, "max_connections", max(64, 2 * self.batch_size))
 
     def identity(self) -> Mapping[str, object]:
         """The model, its weights' type and its commit, which are known once it is open."""

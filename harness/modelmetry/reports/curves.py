@@ -125,7 +125,11 @@ def _text(curve: Curve) -> str:
     found = curve.threshold
     if found is None:
         return f"No threshold: {curve.reason}." if curve.reason else ""
-    span = "" if found.low is None else f" (95\u00a0% interval {number(found.low)} to {number(found.high)})"
+    span = (
+        ""
+        if found.low is None
+        else f" (95\u00a0% interval {number(found.low)} to {number(found.high)})"
+    )
     return f"Accuracy falls half-way from its ceiling to chance at {curve.factor} {number(found.value)}{span}."
 
 
@@ -151,4 +155,8 @@ def _band(curve: Curve, scale: Scale) -> Band | None:
         return None
     low, high = scale.share(found.low), scale.share(found.high)
     says = f"threshold {number(found.value)}, interval {number(found.low)} to {number(found.high)}"
-    return Band(x=f"{low:.2f}%", width=f"{max(0.3, high - low):.2f}%", says=says) if high > low else None
+    return (
+        Band(x=f"{low:.2f}%", width=f"{max(0.3, high - low):.2f}%", says=says)
+        if high > low
+        else None
+    )

@@ -124,7 +124,7 @@ _QUARTERS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SHARES = Scale(low=0.0, high=1.0)
 """The scale of shares, always whole: a cut axis would make small differences look large."""
 
-SHARE_TICKS = SHARES.ticks(_QUARTERS, ["0", "25", "50", "75", f"100\u00a0%"])
+SHARE_TICKS = SHARES.ticks(_QUARTERS, ["0", "25", "50", "75", "100\u00a0%"])
 
 
 def share_mark(name: str, estimate: Estimate | None, chance: float | None = None) -> Mark:
@@ -139,13 +139,13 @@ def share_mark(name: str, estimate: Estimate | None, chance: float | None = None
 def _mark(
     scale: Scale, ticks: tuple[Tick, ...], estimate: Estimate, says: str, chance: float | None
 ) -> Mark:
-    known = estimate.low is not None and estimate.high is not None
+    low, high = estimate.low, estimate.high
     return Mark(
         says=says,
         ticks=ticks,
         x=scale.at(estimate.value),
-        low=scale.at(estimate.low) if known else None,
-        high=scale.at(estimate.high) if known else None,
+        low=None if low is None else scale.at(low),
+        high=None if high is None else scale.at(high),
         chance=None if chance is None else scale.at(chance),
     )
 
@@ -163,9 +163,7 @@ def difference_scale(estimates: Sequence[Estimate]) -> tuple[Scale, tuple[Tick, 
     return scale, scale.ticks(values, [*texts[:-1], f"{texts[-1]}\u00a0%"])
 
 
-def difference_mark(
-    name: str, estimate: Estimate, scale: Scale, ticks: tuple[Tick, ...]
-) -> Mark:
+def difference_mark(name: str, estimate: Estimate, scale: Scale, ticks: tuple[Tick, ...]) -> Mark:
     """A difference of shares on its track."""
     value = percent(estimate.value, digits(estimate), sign=True)
     says = f"{name}: difference {value}, interval {interval(estimate, sign=True)}"

@@ -68,7 +68,9 @@ def _headline(record: RunRecord, items: Items, rows: Sequence[Row], label: str) 
         return Headline(before=before, value="could not be scored", after="on a single answer.")
     chance = find(rows, label, "chance")
     after = f"(95\u00a0% interval {interval(found)}){_beside(found, chance)}."
-    return Headline(before=f"{before} is right on", value=percent(found.value, digits(found)), after=after)
+    return Headline(
+        before=f"{before} is right on", value=percent(found.value, digits(found)), after=after
+    )
 
 
 def _beside(found: Estimate, chance: Estimate | None) -> str:
@@ -90,9 +92,7 @@ def find(rows: Sequence[Row], split: str, kind: str) -> Estimate | None:
     return next((r.estimate for r in rows if r.split == split and r.kind == kind), None)
 
 
-def notices(
-    record: RunRecord, rows: Sequence[Row], answers: int, failed: int
-) -> list[Notice]:
+def notices(record: RunRecord, rows: Sequence[Row], answers: int, failed: int) -> list[Notice]:
     """Every reason for care, the gravest first.
 
     Args:
@@ -153,5 +153,7 @@ def _from_rows(rows: Sequence[Row]) -> Iterator[Notice]:
         for warning in row.estimate.warnings:
             carriers.setdefault(warning, []).append(f"{row.split}: {row.estimand}")
     for warning, where in carriers.items():
-        names = listed(where) if len(where) < 4 else f"{listed(where[:2])} and {len(where) - 2} more"
+        names = (
+            listed(where) if len(where) < 4 else f"{listed(where[:2])} and {len(where) - 2} more"
+        )
         yield Notice(text=f"{warning[:1].upper()}{warning[1:].rstrip('.')} ({names}).")

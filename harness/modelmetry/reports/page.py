@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from modelmetry.analyses.comparison import Row as Compared
-from modelmetry.analyses.difficulty import curves
-from modelmetry.analyses.estimates import primary, split_labels
-from modelmetry.analyses.measures import Row
-from modelmetry.analyses.residues import residues
-from modelmetry.analyses.table import OTHER_OUTCOMES, Items, labels
+from modelmetry.analyses.estimates import Analysis, split_labels
+from modelmetry.analyses.table import OTHER_OUTCOMES, labels
 from modelmetry.reports import curves as charts
 from modelmetry.reports import provenance, sections
 from modelmetry.reports.figures import Forest
 from modelmetry.reports.headlines import Headline, Notice, headlines, notices
 from modelmetry.reports.provenance import Fact
 from modelmetry.reports.tables import estimate_cells
-from modelmetry.runs.record import RunRecord
+from modelmetry.reports.together import Together
 from modelmetry.suites import Suite
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """A run with everything computed from it.
-
-    Attributes:
-        record: Its identity card.
-        scores: Its table of scores.
-        items: The same, as arrays.
-        rows: Its estimates.
-    """
-
-    record: RunRecord
-    scores: pa.Table
-    items: Items
-    rows: tuple[Row, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +72,7 @@ class Page:
         questions: What the suites measure, in their own words.
         version: Version of modelmetry.
         runs: One part per run.
-        comparison: The runs side by side; None for one run or for runs of different items.
+        comparison: The runs side by side; None for one run.
         samples: The sample browser.
         contents: (anchor, text) of the table of contents.
     """
@@ -103,7 +81,7 @@ class Page:
     questions: list[str]
     version: str
     runs: list[RunPart]
-    comparison: Comparison | None = None
+    comparison: Together | None = None
     samples: Shown = field(default_factory=Shown)
 
     @property
@@ -130,31 +108,31 @@ def _sections(run: RunPart) -> list[tuple[str, str]]:
     return [(f"{run.anchor}-{name}", text) for name, text, there in parts if there]
 
 
-def run_part(measured: Measured, anchor: str) -> RunPart:
+def run_part(found: Analysis, anchor: str) -> RunPart:
     """Everything that the report says about one run."""
-    record, items, suite = measured.record, measured.items, measured.record.suite
-    rows = sections.Rows(measured.rows)
+    record, items, suite = found.record, found.items, found.record.suite
+    rows = sections.Rows(found.rows)
     shown = split_labels(record, items)
-    answers = measured.scores.num_rows
+    answers = found.scores.num_rows
     return RunPart(
         anchor=anchor,
         title=record.model,
-        headlines=headlines(record, items, measured.rows),
-        notices=notices(record, measured.rows, answers, int(items.unscored.sum())),
+        headlines=headlines(record, items, found.rows),
+        notices=notices(record, found.rows, answers, int(items.unscored.sum())),
         accuracy=sections.accuracy_forest(rows, shown, _meanings(suite)),
         accuracy_notes=_methods(rows),
         contrasts=sections.contrast_forest(rows),
-        curves=[charts.chart(curve) for curve in curves(suite, items)],
+        curves=[charts.chart(curve) for curve in found.curves],
         levels=sections.part_forest(rows, shown, "level", "level"),
         wordings=sections.part_forest(rows, shown, "wording", "wording"),
-        outcomes=sections.outcome_bars(items, shown, _reasons(measured.scores)),
-        residues=sections.residue_forest(residues(suite, measured.scores)),
+        outcomes=sections.outcome_bars(items, shown, _reasons(found.scores)),
+        residues=sections.residue_forest(found.residues),
         population=provenance.population(suite, items),
         intervals=provenance.intervals(record, items),
         facts=provenance.facts(record, answers),
         tasks=_tasks(suite),
         commands=provenance.commands(record),
-        estimates=[estimate_cells(record, row)[4:] for row in measured.rows],
+        estimates=[estimate_cells(record, row)[4:] for row in found.rows],
     )
 
 

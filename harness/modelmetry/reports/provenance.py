@@ -11,7 +11,7 @@ import numpy as np
 from modelmetry.analyses.table import Items
 from modelmetry.errors import BadInput
 from modelmetry.items import load
-from modelmetry.reports.words import count, listed
+from modelmetry.reports.words import count
 from modelmetry.runs.record import RunRecord
 from modelmetry.suites import Suite, Task, names
 
@@ -42,7 +42,9 @@ def population(suite: Suite, items: Items) -> list[str]:
             if where.any():
                 n = len(np.unique(items.problem.codes[where]))
                 says = f" ({meanings[split]})" if split in meanings else ""
-                paragraphs.append(f"{label}: {count(n, 'problem')} of the {task.generator} generator{says}.")
+                paragraphs.append(
+                    f"{label}: {count(n, 'problem')} of the {task.generator} generator{says}."
+                )
     paragraphs.append(
         "The problems of a split are drawn without replacement from a finite space that the "
         "generator states, balanced over its difficulty levels, in an order fixed by the seed. The "
@@ -70,16 +72,19 @@ def intervals(record: RunRecord, items: Items) -> list[str]:
         else "Each item was asked once, so decoding noise is in the intervals as far as it shows "
         "between items."
     )
-    return [
+    holds = (
         "A 95 % interval holds the draw of the problems: another seed would give other problems of "
         "the same kind, and in 95 of 100 such draws the interval covers the accuracy on all of "
         f"them. {repeats} The independently drawn unit is the cluster; all wordings of a problem "
-        "belong to its cluster.",
+        "belong to its cluster."
+    )
+    lacks = (
         f"It does not hold: wordings other than the {wordings} used (their spread is reported "
         "beside), other sampling settings, other versions of the model, the solved examples "
         "that prompts draw from one pool, or the number of rows read at once: each row is covered "
-        "at 95 % by itself.",
-    ]
+        "at 95 % by itself."
+    )
+    return [holds, lacks]
 
 
 def facts(record: RunRecord, answers: int) -> list[Fact]:
@@ -87,7 +92,7 @@ def facts(record: RunRecord, answers: int) -> list[Fact]:
     suite = record.suite
     identity = {k: v for k, v in record.identity.items() if k != "model" and v not in (None, "")}
     sampling = {k: v for k, v in asdict(record.sampling).items() if v not in (None, (), False)}
-    found = [
+    return [
         Fact(term="run", text=record.id, code=True),
         Fact(term="model", text=record.model, code=True),
         *([Fact(term="model settings", text=_settings(identity), code=True)] if identity else []),
@@ -101,7 +106,6 @@ def facts(record: RunRecord, answers: int) -> list[Fact]:
         Fact(term="asked", text=_when(record)),
         Fact(term="versions", text=_settings(record.versions)),
     ]
-    return found
 
 
 def _settings(values: Mapping[str, object]) -> str:

@@ -87,7 +87,9 @@ def _quotas(sizes: np.ndarray, most: int) -> np.ndarray:
     quotas = np.zeros_like(sizes)
     for _ in range(min(most, int(sizes.sum()))):
         # The fewest taken so far goes next; among equals the smaller group, which is the rarer kind.
-        waiting = np.where(quotas < sizes, quotas * (sizes.max() + 1) + sizes, np.iinfo(np.int64).max)
+        waiting = np.where(
+            quotas < sizes, quotas * (sizes.max() + 1) + sizes, np.iinfo(np.int64).max
+        )
         quotas[np.argmin(waiting)] += 1
     return quotas
 

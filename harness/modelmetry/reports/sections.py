@@ -10,14 +10,13 @@ from modelmetry.analyses.residues import Residue
 from modelmetry.analyses.table import KINDS, Items
 from modelmetry.reports.figures import (
     SHARE_TICKS,
-    SHARES,
     Forest,
     ForestRow,
     difference_mark,
     difference_scale,
     share_mark,
 )
-from modelmetry.reports.words import count, digits, interval, number, percent
+from modelmetry.reports.words import count, digits, interval, percent
 from modelmetry.statistics import Estimate
 
 
@@ -56,7 +55,10 @@ def accuracy_forest(rows: Rows, labels: Sequence[str], meanings: dict[str, str])
     lines = []
     for label in labels:
         found, chance = rows.one("accuracy", label), rows.one("chance", label)
-        among, even = rows.one("accuracy among answered", label), rows.one("balanced accuracy", label)
+        among, even = (
+            rows.one("accuracy among answered", label),
+            rows.one("balanced accuracy", label),
+        )
         facts = [
             interval(found) if found else "none",
             percent(chance.value) if chance else "\u2013",
@@ -92,12 +94,18 @@ def contrast_forest(rows: Rows) -> Forest | None:
             note=row.split,
             value=percent(row.estimate.value, digits(row.estimate), sign=True),
             mark=difference_mark(row.of, row.estimate, scale, ticks),
-            facts=(interval(row.estimate, sign=True), f"{row.estimate.n:,}", f"{row.estimate.clusters:,}"),
+            facts=(
+                interval(row.estimate, sign=True),
+                f"{row.estimate.n:,}",
+                f"{row.estimate.clusters:,}",
+            ),
         )
         for row in found
     ]
     columns = ("95\u00a0% interval", "items", "clusters")
-    return Forest(head="contrast", value="difference", columns=columns, axis=ticks, rows=tuple(lines))
+    return Forest(
+        head="contrast", value="difference", columns=columns, axis=ticks, rows=tuple(lines)
+    )
 
 
 def part_forest(rows: Rows, labels: Sequence[str], kind: Kind, head: str) -> Forest | None:
@@ -118,7 +126,9 @@ def part_forest(rows: Rows, labels: Sequence[str], kind: Kind, head: str) -> For
             for row in parts
         ]
     columns = ("95\u00a0% interval", "items")
-    forest = Forest(head=head, value="accuracy", columns=columns, axis=SHARE_TICKS, rows=tuple(lines))
+    forest = Forest(
+        head=head, value="accuracy", columns=columns, axis=SHARE_TICKS, rows=tuple(lines)
+    )
     return forest if lines else None
 
 
@@ -191,7 +201,9 @@ def css(kind: str) -> str:
     return kind.replace(" ", "-")
 
 
-def outcome_bars(items: Items, labels: Sequence[str], reasons: Sequence[tuple[str, str, int]]) -> Outcomes:
+def outcome_bars(
+    items: Items, labels: Sequence[str], reasons: Sequence[tuple[str, str, int]]
+) -> Outcomes:
     """Stacked bars of what became of the answers, one per split."""
     present = [i for i in range(len(KINDS)) if items.outcomes[:, i].any()]
     bars = []

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
-from modelmetry.analyses.estimates import Row
-from modelmetry.runs.record import RunRecord
 from modelmetry.statistics import Estimate
-from modelmetry.suites import Suite, Task
 
 NBSP = "\u00a0"
 MINUS = "\u2212"
@@ -61,3 +57,11 @@ def listed(names: Sequence[str]) -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~"} | {"\n": " ", "\r": " "})
+
+
+def markdown(text: object) -> str:
+    """A text as one line of Markdown in which nothing of it is markup."""
+    return str(text).translate(_MARKDOWN)

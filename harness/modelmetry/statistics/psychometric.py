@@ -163,7 +163,8 @@ def _maximize(design: Floats, y: Floats, rate: Floats) -> Floats | None:
         score = design.T @ ((y - accuracy) * ratio)
         weights = (1 - rate) * share * (1 - share) * ratio
         try:
-            step = np.linalg.solve((design * weights[:, None]).T @ design, score)
+            information = (design * weights[:, None]).T @ design
+            step = np.asarray(np.linalg.solve(information, score), dtype=np.float64)
         except np.linalg.LinAlgError:
             return None
         for _ in range(30):
@@ -178,7 +179,7 @@ def _maximize(design: Floats, y: Floats, rate: Floats) -> Floats | None:
             return None
         if np.abs(step).max() < _CONVERGED:
             return coefficients
-    return coefficients
+    return None
 
 
 def _sandwich(
@@ -189,7 +190,8 @@ def _sandwich(
         return None
     share, accuracy, ratio = _parts(design, rate, coefficients)
     weights = (1 - rate) * share * (1 - share) * ratio
-    bread = np.linalg.inv((design * weights[:, None]).T @ design)
+    information = (design * weights[:, None]).T @ design
+    bread = np.asarray(np.linalg.inv(information), dtype=np.float64)
     scores = design * ((y - accuracy) * ratio)[:, None]
     sums = np.column_stack([np.bincount(codes, weights=scores[:, k]) for k in range(2)])
     return count / (count - 1) * bread @ (sums.T @ sums) @ bread
@@ -220,9 +222,9 @@ def _threshold(
 
 def _fieller(a: float, b: float, spread: Floats) -> tuple[float, float]:
     """Where (a + b x)^2 is what its variance, times the squared quantile, allows."""
-    square = b**2 - spread[1, 1]
-    cross = a * b - spread[0, 1]
-    constant = a**2 - spread[0, 0]
+    square = b**2 - float(spread[1, 1])
+    cross = a * b - float(spread[0, 1])
+    constant = a**2 - float(spread[0, 0])
     # The point estimate lies between the roots, so there are two.
     root = math.sqrt(max(0.0, cross**2 - square * constant))
     return (-cross - root) / square, (-cross + root) / square

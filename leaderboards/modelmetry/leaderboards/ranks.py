@@ -30,7 +30,9 @@ def ranked(entries: Iterable[Entry]) -> list[Entry]:
     """
     ordered = sorted(entries, key=lambda e: (e.board, -e.value, e.model, e.run_digest))
     return [
-        entry for _, board in groupby(ordered, key=lambda e: e.board) for entry in _board(list(board))
+        entry
+        for _, board in groupby(ordered, key=lambda e: e.board)
+        for entry in _board(list(board))
     ]
 
 
@@ -67,10 +69,10 @@ def _told_apart(entries: Sequence[Entry]) -> set[tuple[int, int]]:
 
 def _p_value(a: Entry, b: Entry) -> float:
     """Two-sided p-value of equal values, unpaired; 1 where an entry states no uncertainty."""
-    errors = _error(a), _error(b)
-    if errors[0] is None or errors[1] is None:
+    left, right = _error(a), _error(b)
+    if left is None or right is None:
         return 1.0
-    spread = math.hypot(*errors)
+    spread = math.hypot(left, right)
     difference = abs(a.value - b.value)
     if spread == 0:
         return float(difference == 0)

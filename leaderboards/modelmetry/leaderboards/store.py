@@ -94,7 +94,7 @@ def _value(kind: object, cell: str) -> object:
         return cell
     if kind is int:
         return int(cell)
-    return None if cell == "" and kind != float else float(cell)
+    return None if not cell and kind is not float else float(cell)
 
 
 def _replace(path: Path, text: str) -> None:

@@ -1,0 +1,133 @@
+"""Accuracy against difficulty: one curve per task, over all of its splits."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from modelmetry.analyses.measures import LEVEL, Kind, Row, accuracy
+from modelmetry.analyses.table import Items
+from modelmetry.statistics import Estimate, psychometric
+from modelmetry.suites import Suite
+
+MOST_POINTS = 12
+"""Most points of a split; beyond so many levels, neighbors share a point."""
+
+_STEPS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """Accuracy of one split at one level of difficulty.
+
+    Attributes:
+        split: The split's label.
+        level: The difficulty; the mean of the levels that share the point.
+        estimate: Accuracy there.
+    """
+
+    split: str
+    level: float
+    estimate: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curve:
+    """Accuracy of one task along its difficulty factor.
+
+    Attributes:
+        task: The task's name.
+        factor: The difficulty factor's name.
+        points: Accuracy by split and level, rising within each split.
+        line: The fitted curve as (difficulty, accuracy); empty where nothing could be fitted.
+        chance: Chance along the difficulty, likewise.
+        threshold: Difficulty half-way between perfect and chance; None where the data cannot say.
+        reason: Why there is no threshold; empty where there is one.
+    """
+
+    task: str
+    factor: str
+    points: tuple[Point, ...]
+    line: tuple[tuple[float, float], ...]
+    chance: tuple[tuple[float, float], ...]
+    threshold: Estimate | None
+    reason: str
+
+
+def find_curves(suite: Suite, items: Items) -> list[Curve]:
+    """The curve of every task that was asked at two or more levels of difficulty.
+
+    The fit pools the splits of a task: it describes the task as it was asked. Where splits differ
+    at the same difficulty, their points lie apart from the line.
+
+    Args:
+        suite: What was asked.
+        items: The run's items.
+    """
+    found = []
+    for task in suite.tasks:
+        kept = items.task.at(task.name) & items.scored
+        if len(np.unique(items.difficulty[kept])) < 2:
+            continue
+        fit = psychometric.fit(
+            items.difficulty[kept],
+            items.value[kept],
+            items.cluster[kept],
+            # The curve needs room above the guess rate.
+            guess=np.minimum(items.chance[kept], 0.99),
+            level=LEVEL,
+        )
+        levels, chance = _chance(items, kept)
+        xs = np.linspace(fit.lowest, fit.highest, _STEPS)
+        ys = fit.at(xs, np.interp(xs, levels, chance))
+        found.append(
+            Curve(
+                task=task.name,
+                factor=task.difficulty,
+                points=_points(items, kept),
+                line=() if ys is None else tuple(zip(xs.tolist(), ys.tolist(), strict=True)),
+                chance=tuple(zip(levels.tolist(), chance.tolist(), strict=True)),
+                threshold=fit.threshold,
+                reason="" if fit.threshold else "; ".join(fit.warnings),
+            )
+        )
+    return found
+
+
+def threshold_rows(curves: Sequence[Curve]) -> list[Row]:
+    """The thresholds of the curves that have one, in the unit of the task's difficulty factor."""
+    kind: Kind = "difficulty threshold"
+    return [
+        Row(split=curve.task, kind=kind, of=curve.factor, estimate=curve.threshold)
+        for curve in curves
+        if curve.threshold is not None
+    ]
+
+
+def _chance(items: Items, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Levels of difficulty, rising, and mean chance at each."""
+    levels, codes = np.unique(items.difficulty[kept], return_inverse=True)
+    return levels, np.bincount(codes, weights=items.chance[kept]) / np.bincount(codes)
+
+
+def _points(items: Items, kept: np.ndarray) -> tuple[Point, ...]:
+    points = []
+    for split in items.split.names:
+        here = np.flatnonzero(kept & items.split.at(split))
+        levels, codes = np.unique(items.difficulty[here], return_inverse=True)
+        if len(levels) > MOST_POINTS:
+            # Equal numbers of items per point, whole levels together.
+            reached = np.cumsum(np.bincount(codes)) / len(here)
+            shared = np.minimum((reached * MOST_POINTS).astype(int), MOST_POINTS - 1)
+            codes = shared[codes]
+        for code in np.unique(codes):
+            rows = here[codes == code]
+            where = np.zeros(len(kept), dtype=bool)
+            where[rows] = True
+            estimate = accuracy(items, where)
+            if estimate is not None:
+                level = float(items.difficulty[rows].mean())
+                points.append(Point(split=split, level=level, estimate=estimate))
+    return tuple(points)

@@ -1,0 +1,165 @@
+"""Writing a report: measure every run, lay out the page, write the four files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from modelmetry.analyses.comparison import compare, run_names, same_items
+from modelmetry.analyses.estimates import Analysis, analyze
+from modelmetry.analyses.table import KINDS
+from modelmetry.errors import BadInput
+from modelmetry.reports.page import Page, Shown, run_part
+from modelmetry.reports.samples import MOST_SAMPLES, Samples, choose_rows, embedded, pick
+from modelmetry.reports.sections import css
+from modelmetry.reports.tables import estimates_csv, write_scores
+from modelmetry.reports.together import Together, together
+from modelmetry.reports.words import count, listed
+from modelmetry.runs.record import RunRecord
+
+if TYPE_CHECKING:
+    import jinja2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A scored run that goes into a report.
+
+    Attributes:
+        record: Its identity card.
+        scores: Its table of scores, columns as in `runs.scores.SCHEMA`.
+        samples: Its questions and answers: every sample in row order, or a function from row
+            numbers, which is called once with the few rows that are shown.
+    """
+
+    record: RunRecord
+    scores: pa.Table
+    samples: Samples = ()
+
+
+def write_report(out: Path, sections: Sequence[Section]) -> list[Path]:
+    """Write report.html, report.md, estimates.csv and scores.parquet of one or more runs.
+
+    The files depend on the runs alone: the same runs give the same bytes. Of several runs,
+    scores.parquet holds all rows with the run's name as first column.
+
+    Args:
+        out: Folder to write in; made if missing.
+        sections: The runs, in the order of the report; one or more.
+
+    Returns:
+        The files written, report.html first.
+
+    Raises:
+        BadInput: There is no run, a run has no answers, or the folder cannot be written.
+    """
+    if not sections:
+        raise BadInput("report: no run; allowed: one or more runs with answers")
+    found = [analyze(section.record, section.scores) for section in sections]
+    page = build_page(found, _shown(sections))
+    texts = {
+        "report.html": _render("report.html.jinja", page),
+        "report.md": _render("report.md.jinja", page),
+        "estimates.csv": estimates_csv([(part.record, part.rows) for part in found]),
+    }
+    scores = out / "scores.parquet"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            # Text of a model may hold halves of surrogate pairs, which UTF-8 does not.
+            (out / name).write_bytes(text.encode("utf-8", "replace"))
+        write_scores(scores, _joined(sections))
+    except OSError as error:
+        raise BadInput(f"{out}: cannot be written: {error.strerror or error}") from error
+    return [*(out / name for name in texts), scores]
+
+
+def build_page(found: Sequence[Analysis], samples: Shown) -> Page:
+    """The whole report as data.
+
+    Args:
+        found: The runs, analyzed; one or more.
+        samples: The sample browser's contents.
+    """
+    several = len(found) > 1
+    suites = list(dict.fromkeys(part.record.suite.name for part in found))
+    what = found[0].record.model if not several else count(len(found), "run")
+    return Page(
+        title=f"{listed(suites)}: {what}",
+        questions=list(dict.fromkeys(part.record.suite.question for part in found)),
+        version=found[0].record.versions.get("modelmetry", ""),
+        runs=[run_part(part, f"run-{i}") for i, part in enumerate(found, start=1)],
+        comparison=_together(found) if several else None,
+        samples=samples,
+    )
+
+
+def _together(found: Sequence[Analysis]) -> Together:
+    runs = [(part.record, part.scores) for part in found]
+    rows = compare(runs) if same_items(runs) else []
+    return together(found, run_names([record for record, _ in runs]), rows)
+
+
+def _shown(sections: Sequence[Section]) -> Shown:
+    """The samples of all runs, in equal numbers."""
+    most = MOST_SAMPLES // len(sections)
+    names = run_names([section.record for section in sections])
+    picked = [
+        (name, sample)
+        for name, section in zip(names, sections, strict=True)
+        for sample in pick(section.samples, choose_rows(section.scores, most))
+    ]
+    total = sum(section.scores.num_rows for section in sections)
+    part = (
+        "all of them"
+        if len(picked) == total
+        else "chosen evenly over splits, wordings and kinds of result, so rare failures are here "
+        "and shares among them are not the run's"
+    )
+    note = f"{len(picked):,} of {count(total, 'answer')}, {part}."
+    return Shown(json=embedded(picked), shown=len(picked), note=note)
+
+
+def _joined(sections: Sequence[Section]) -> pa.Table:
+    """One table of scores; the run's name is the first column where there are several."""
+    if len(sections) == 1:
+        return sections[0].scores
+    kind = pa.dictionary(pa.int32(), pa.string())
+    tables = [
+        section.scores.add_column(
+            0,
+            "run",
+            pa.array([section.record.id] * section.scores.num_rows, pa.string()).cast(kind),
+        )
+        for section in sections
+    ]
+    return pa.concat_tables(tables).unify_dictionaries()
+
+
+def _render(template: str, page: Page) -> str:
+    kinds = [{"name": kind, "css": css(kind)} for kind in KINDS]
+    return _environment().get_template(template).render(page=page, kinds=kinds)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    from modelmetry.reports.words import markdown
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=jinja2.select_autoescape(
+            enabled_extensions=("html.jinja",), disabled_extensions=("md.jinja",), default=True
+        ),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["md"] = markdown
+    return environment
