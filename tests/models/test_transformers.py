@@ -240,7 +240,7 @@ def test_the_identity_says_what_was_loaded(folder, questions, ask):
     async def opened():
         await model.open()
         try:
-            return dict(model.identity())
+            return dict(model.found())
         finally:
             await model.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import modelmetry.runs as runs
 import modelmetry.suites as suites
 from modelmetry.api.making import checked_limit, read_suite
 from modelmetry.api.results import Run, read_run, report
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, ModelmetryError
 from modelmetry.items import Item, Seed
 from modelmetry.models import Model, Retries, Sampling, resolve
 from modelmetry.runs import Effort, RunRecord, Tally
@@ -132,9 +133,13 @@ def run(
     started(folder, runs.read_record(folder))
     try:
         runs.execute(folder, asked, effort, watch)
-    finally:
-        if runs.answers(folder):
-            report([folder], out=folder)
+    except BaseException:
+        # What stopped the run is what the user must hear about, not a report that failed after it.
+        with suppress(ModelmetryError):
+            if runs.answers(folder):
+                report([folder], out=folder)
+        raise
+    report([folder], out=folder)
     return read_run(folder)
 
 

@@ -165,6 +165,13 @@ class Model(ABC):
         """Everything besides the request that can change an answer; no secrets, no addresses."""
         return {"model": self.spec}
 
+    def found(self) -> Mapping[str, str]:
+        """What the back end turned out to be once opened, such as its revision and dtype.
+
+        For the record only: `identity` alone decides whether two runs asked the same model.
+        """
+        return {}
+
     def study(self, problems: Iterable[Problem]) -> None:
         """Look at a run's problems before it starts; called only where `studies` is true."""
 

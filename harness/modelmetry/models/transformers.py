@@ -57,10 +57,13 @@ class Transformers(Model):
         object.__setattr__(self, "max_connections", max(64, 2 * self.batch_size))
 
     def identity(self) -> Mapping[str, object]:
-        """The model, its weights' type and its commit, which are known once it is open."""
+        return {"model": self.spec, "dtype": self.dtype, "revision": self.revision}
+
+    def found(self) -> Mapping[str, str]:
         decoder = vars(self).get("_decoder")
-        dtype, commit = (decoder.dtype, decoder.commit) if decoder else (self.dtype, None)
-        return {"model": self.spec, "dtype": dtype, "revision": commit or self.revision}
+        if decoder is None:
+            return {}
+        return {"dtype": decoder.dtype, "revision": decoder.commit or self.revision or ""}
 
     async def open(self) -> Self:
         decoder = await asyncio.to_thread(self._load)

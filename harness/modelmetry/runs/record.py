@@ -24,6 +24,7 @@ class RunRecord:
         edition: Names the exact test set: a hash of suite, version, seed, limits, fingerprints.
         model: The model's spec.
         identity: What else can change the model's answers.
+        found: What the back end turned out to be, such as its revision; for the record only.
         sampling: How answers were decoded, before each prompt's own stop texts.
         repeats: How often each item was asked.
         limit: Most problems per split, or None.
@@ -46,6 +47,7 @@ class RunRecord:
     repeats: int
     planned: int
     started_at: str
+    found: Mapping[str, str] = field(default_factory=dict)
     format: int = 1
     limit: int | None = None
     status: Status = "running"

@@ -128,11 +128,12 @@ def execute(
         started = time.monotonic()
         record = replace(record, status="running", ended_at="", note="")
         folders.write_record(folder, record)
+        found: dict[str, str] = {}
         status: Status = "interrupted"
         note = "stopped by a signal or a fault"
         try:
             with folders.open_store(folder) as store:
-                _in_loop(lambda: _ask(record, store, model, effort, watch))
+                _in_loop(lambda: _ask(record, store, model, effort, watch, found))
             status, note = "finished", ""
         except KeyboardInterrupt:
             note = "interrupted"
@@ -155,6 +156,7 @@ async def _ask(
     model: Model,
     effort: Effort,
     watch: Callable[[Tally], None],
+    found: dict[str, str],
 ) -> None:
     if model.studies:
         model.study(_problems(store))
@@ -170,6 +172,7 @@ async def _ask(
     )
     with _stoppable(asker):
         await model.open()
+        found.update(model.found())
         try:
             await asker.ask_all(_plan(record, store, done))
         finally:
