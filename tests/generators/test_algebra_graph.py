@@ -180,11 +180,12 @@ def test_splits_differ_by_what_their_names_say() -> None:
         split: [problem.factors for problem in GENERATOR.problems(Seed(root=2), split, 200)]
         for split in GENERATOR.splits
     }
-    seen = {name: {factors[name] for factors in levels["train"]} for name in GENERATOR.factors}
+    sizes = ("nodes", "depth", "fan_in")
+    seen = {name: {float(factors[name]) for factors in levels["train"]} for name in sizes}
     beyond = {"held-out": None, "deeper": "depth", "larger": "nodes", "wider": "fan_in"}
     for split, outside in beyond.items():
-        for name in ("nodes", "depth", "fan_in"):
-            values = {factors[name] for factors in levels[split]}
+        for name in sizes:
+            values = {float(factors[name]) for factors in levels[split]}
             if name == outside:
                 assert min(values) > max(seen[name])
             else:

@@ -97,9 +97,7 @@ def test_chance_is_the_share_of_right_answers(target: Target, chance: float) -> 
     assert target.chance == pytest.approx(chance)
 
 
-@given(
-    low=st.floats(-20, 20), high=st.floats(-20, 20), domain=st.tuples(*[st.integers(-9, 9)] * 2)
-)
+@given(low=st.floats(-20, 20), high=st.floats(-20, 20), domain=st.tuples(*[st.integers(-9, 9)] * 2))
 @example(low=-0.5, high=4.5, domain=(-9, 9))
 @settings(deadline=None, max_examples=50)
 def test_chance_counts_the_integers_of_the_interval(

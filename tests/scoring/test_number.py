@@ -119,6 +119,10 @@ READ = [
     (r"\boxed{\text{12 apples}}", "12"),
     (r"\boxed{\frac{24}{2}}", "12"),
     (r"\boxed{5 + 7 = 12}", "12"),
+    ("5 + 7 = 12\n\nThat is a dozen, or 2 times 6.", "12"),
+    ("2 * 4 = 8\n8 + 4 = 12", "12"),
+    ("1) 5 + 7\n2) 12", "12"),
+    ("Step 2: 12", "12"),
     ("Answer: 1,234.50", "1234.5"),
     ("Answer: -5", "-5"),
     ("so x = 1/3", "1/3"),
@@ -146,6 +150,8 @@ def test_reads(text: str, answer: str) -> None:
         "3,14",
         "16\nthat is\n17",
         "16. 17",
+        "16:17",
+        "(16) or (17)",
     ],
 )
 def test_two_answers(text: str) -> None:

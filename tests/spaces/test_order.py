@@ -54,6 +54,14 @@ def test_over_keys_an_index_goes_anywhere(size: int) -> None:
         assert sum((counts[part] - 200) ** 2 / 200 for part in range(10)) < 34
 
 
+def test_a_small_range_takes_every_order() -> None:
+    """Over keys all six orders of three elements are equally frequent."""
+    orders = [Permutation(3, digest("test", key)) for key in range(1200)]
+    counts = Counter((order[0], order[1], order[2]) for order in orders)
+    assert len(counts) == 6
+    assert all(abs(count - 200) < 60 for count in counts.values())
+
+
 @pytest.mark.parametrize("size", [5, 5000])
 @pytest.mark.parametrize("beyond", [-1, 0])
 def test_indices_outside_are_refused(size: int, beyond: int) -> None:

@@ -102,6 +102,14 @@ def test_isdisjoint_is_an_empty_intersection(left: Space, right: Space) -> None:
     assert left.isdisjoint(right) == _set(left).isdisjoint(_set(right))
 
 
+def test_spaces_can_be_disjoint_though_no_factor_is() -> None:
+    """Pairs on and off the diagonal share every level and no point."""
+    square = Space.of(a=range(3), b=range(3))
+    on, off = square.where(lambda a, b: a == b), square.where(lambda a, b: a != b)
+    assert on.isdisjoint(off)
+    assert not on.isdisjoint(square)
+
+
 def test_a_space_minus_itself_is_empty() -> None:
     """Nothing is left, also when no block differs."""
     space = Space.of(a=range(3), b=range(4))

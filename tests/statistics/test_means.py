@@ -29,6 +29,21 @@ def slow_error(values: list[float], clusters: list[int]) -> float | None:
     return math.sqrt(len(labels) / (len(labels) - 1) * total) / len(values)
 
 
+def slow_worth(values: list[float], clusters: list[int], error: float) -> float:
+    """Independent observations worth as much, with the two made-up quarters of a cluster in the loop."""
+    n, center = len(values), sum(values) / len(values)
+    shares = {c: clusters.count(c) / n for c in clusters}
+    size = sum(share**2 for share in shares.values())
+    total = 1 + 2 * 0.25 * size
+    guarded = (center + 0.25 * size) / total
+    squares = 0.25 * (size * guarded) ** 2 + 0.25 * (size * (1 - guarded)) ** 2
+    for label in shares:
+        inside = [v - guarded for v, c in zip(values, clusters, strict=True) if c == label]
+        squares += (sum(inside) / n) ** 2
+    made_up = guarded * (1 - guarded) / (squares / total)
+    return min(made_up, center * (1 - center) / error**2) if error > 1e-9 else made_up
+
+
 def slow_wilson(p: float, n: float, quantile: float) -> tuple[float, float]:
     """Wilson's ends as the roots of (p - x)^2 = q^2 x (1 - x) / n."""
     a, b, c = 1 + quantile**2 / n, -(2 * p + quantile**2 / n), p * p
@@ -63,17 +78,14 @@ def test_mean_is_its_slow_twin(sample: list[tuple[float, int, int]]) -> None:
         assert "2 clusters" in found.warnings[0]
         return
     assert found.std_error == pytest.approx(error, abs=1e-12)
-    sizes = [clusters.count(c) for c in set(clusters)]
-    n = sum(sizes) ** 2 / sum(size**2 for size in sizes)
-    if error > 1e-9:
-        n = found.value * (1 - found.value) / error**2
-    expected = slow_wilson(found.value, n, t.ppf(0.975, len(sizes) - 1))
+    quantile = float(t.ppf(0.975, len(set(clusters)) - 1))
+    expected = slow_wilson(found.value, slow_worth(values, clusters, error), quantile)
     assert ends(found) == pytest.approx(expected, abs=1e-6)
 
 
 @given(SAMPLES, st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=50)
-def test_order_and_names_do_not_matter(sample: list[tuple[float, int, int]], random) -> None:  # noqa: ANN001
+def test_order_and_names_do_not_matter(sample: list[tuple[float, int, int]], random) -> None:
     """Reordered observations and renamed clusters give the same estimate."""
     shuffled = random.sample(sample, len(sample))
     for statistic in (means.mean, lambda v, c: means.balanced_accuracy(v, [0] * len(v), c)):
@@ -124,6 +136,14 @@ def test_all_right() -> None:
     found = means.mean(np.ones(80))
     assert found.std_error == 0.0
     assert ends(found) == (pytest.approx(0.953, abs=0.001), 1.0)
+
+
+def test_one_answer_per_cluster_is_wilson() -> None:
+    """With one yes/no answer per cluster the interval is Wilson's for n - 1 with Student's t."""
+    from scipy.stats import t
+
+    low, high = ends(means.mean([1] * 27 + [0] * 3))
+    assert (low, high) == pytest.approx(slow_wilson(0.9, 29, float(t.ppf(0.975, 29))))
 
 
 def test_unequal_clusters_count_for_less() -> None:
@@ -208,6 +228,16 @@ def test_difference_of_two_perfect_sets() -> None:
     low, high = ends(means.difference_of_means(np.ones(20), np.ones(30)))
     assert -0.3 < low < -0.05 < 0.05 < high < 0.3
     assert means.difference_of_means([1], [1, 1]).low is None
+
+
+def test_no_spread_and_no_bounds() -> None:
+    """Without bounds, equal values allow no interval, and the estimate says so."""
+    for found in (
+        means.mean([2, 2, 2], bounds=None),
+        means.difference_of_means([2, 2], [3, 3], bounds=None),
+    ):
+        assert (found.std_error, found.low, found.high) == (0.0, None, None)
+        assert found.warnings[-1].endswith("there is no interval")
 
 
 def test_worst_and_best() -> None:

@@ -28,10 +28,11 @@ class InContextModular(Generator):
     shown, and not in training.
 
     A line is a cell with its multiples. The first two rows lie on different lines, so the rows
-    identify the task and every answer follows from what is shown. Every part takes equally many
-    cells of each line and every multiple of its tasks: in all splits 0 is then the answer once in
-    p + 1 times and the other answers are equally frequent. Cell and task (0, 0), where nothing
-    can be wrong, are left out.
+    identify the task and every answer follows from what is shown; a row on the line of the query
+    gives it alone, and the factor `rows_needed` is then 1 instead of 2. Every part takes equally
+    many cells of each line and every multiple of its tasks: in all splits 0 is then the answer
+    once in p + 1 times and the other answers are equally frequent. Cell and task (0, 0), where
+    nothing can be wrong, are left out.
 
     Attributes:
         moduli: Values of p: distinct primes from 5 to 97.

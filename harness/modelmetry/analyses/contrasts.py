@@ -13,7 +13,7 @@ from modelmetry.analyses.table import Items
 from modelmetry.statistics import means
 from modelmetry.suites import Contrast, Suite
 
-CHANCE_GAP = 0.005
+CHANCE_GAP = 0.02
 """Difference in chance between two splits from which the contrast is also given without it."""
 
 MARGINAL_GAP = 0.05
@@ -52,7 +52,8 @@ def _rows(contrast: Contrast, items: Items) -> Iterator[Row]:
     yield Row(split=label, kind="contrast", of=contrast.name, estimate=found)
     if gap >= CHANCE_GAP and max(chances) < 1:
         adjusted = [(v - c) / (1 - c) for v, c in zip(values, chances, strict=True)]
-        found = means.difference_of_means(*adjusted, *clusters, level=LEVEL, bounds=None)
+        bounds = (min(-c / (1 - c) for c in chances), 1.0)
+        found = means.difference_of_means(*adjusted, *clusters, level=LEVEL, bounds=bounds)
         found = replace(found, unscored=unscored)
         yield Row(split=label, kind="chance-adjusted contrast", of=contrast.name, estimate=found)
 

@@ -13,7 +13,10 @@ from modelmetry.statistics import Estimate, psychometric
 from modelmetry.suites import Suite
 
 MOST_POINTS = 12
-"""Most points of a split; beyond so many levels, neighbors share a point."""
+"""Most points of a split."""
+
+PER_POINT = 8
+"""Clusters that a point should rest on; where levels hold fewer, neighbors share a point."""
 
 _STEPS = 60
 
@@ -117,11 +120,11 @@ def _points(items: Items, kept: np.ndarray) -> tuple[Point, ...]:
     for split in items.split.names:
         here = np.flatnonzero(kept & items.split.at(split))
         levels, codes = np.unique(items.difficulty[here], return_inverse=True)
-        if len(levels) > MOST_POINTS:
-            # Equal numbers of items per point, whole levels together.
+        most = min(MOST_POINTS, max(3, len(np.unique(items.cluster[here])) // PER_POINT))
+        if len(levels) > most:
+            # About as many items per point, whole levels together.
             reached = np.cumsum(np.bincount(codes)) / len(here)
-            shared = np.minimum((reached * MOST_POINTS).astype(int), MOST_POINTS - 1)
-            codes = shared[codes]
+            codes = np.ceil(reached * most - 1e-9).astype(int)[codes]
         for code in np.unique(codes):
             rows = here[codes == code]
             where = np.zeros(len(kept), dtype=bool)

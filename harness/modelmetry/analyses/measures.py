@@ -58,6 +58,36 @@ class Row:
             return f"accuracy | {self.of}"
         return f"{self.kind}: {self.of}" if self.of else self.kind
 
+    @property
+    def value(self) -> float:
+        """The estimate's value."""
+        return self.estimate.value
+
+    @property
+    def ci_low(self) -> float | None:
+        """Lower end of the interval, or None."""
+        return self.estimate.low
+
+    @property
+    def ci_high(self) -> float | None:
+        """Upper end of the interval, or None."""
+        return self.estimate.high
+
+    @property
+    def n_items(self) -> int:
+        """Items that entered."""
+        return self.estimate.n
+
+    @property
+    def n_clusters(self) -> int:
+        """Independently drawn units among them."""
+        return self.estimate.clusters
+
+    @property
+    def n_unscored(self) -> int:
+        """Answers that the instrument failed to read."""
+        return self.estimate.unscored
+
 
 def item_mean(items: Items, values: np.ndarray, where: np.ndarray) -> Estimate:
     """Mean of one number per item over the chosen items, clustered.

@@ -172,7 +172,7 @@ def _averaged(table: pa.Table, group: np.ndarray, first: np.ndarray) -> Items:
         return np.bincount(group, weights=weights, minlength=len(first))
 
     value = pc.fill_null(table.column("value"), 0.0).to_numpy()
-    failed = pc.is_null(table.column("value")).to_numpy().astype(float)
+    failed = table.column("value").is_null().to_numpy().astype(float)
     kinds = _kinds(table, value)
     outcomes = np.bincount(group * len(KINDS) + kinds, minlength=len(first) * len(KINDS))
     outcomes = outcomes.reshape(len(first), len(KINDS))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -18,7 +19,8 @@ from rich.table import Table
 from modelmetry.items import Item
 from modelmetry.runs import RunRecord, Tally
 
-_OUT = Console(highlight=False, soft_wrap=True)
+# Results are read in narrow terminals and by `grep` in files: a long line is better than a cut value.
+_OUT = Console(highlight=False, soft_wrap=True, width=400)
 _ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _REDRAW_S = 0.1
@@ -112,18 +114,14 @@ def result(done: Any) -> None:
     """The headline of a finished run, and where its report lies."""
     from modelmetry.analyses.estimates import headline
 
-    table = Table(
-        title=escape(f"{done.record.suite.name} · {done.record.model}"), title_justify="left"
-    )
-    for name in ("split", "estimand", "value", "95 % interval", "items", "clusters", "unscored"):
-        table.add_column(name, justify="left" if name in {"split", "estimand"} else "right")
+    _OUT.print(f"[bold]{escape(done.record.suite.name)}[/] {escape(done.record.model)}")
+    table = _table("split", "estimand", "value>", "95 % interval>", "problems>", "unscored>")
     for row in headline(done.record, done.scores):
         table.add_row(
             escape(row.split),
             escape(row.estimand),
             _number(row.value),
             _interval(row.ci_low, row.ci_high),
-            str(row.n_items),
             str(row.n_clusters),
             str(row.n_unscored),
         )
@@ -131,35 +129,34 @@ def result(done: Any) -> None:
     _OUT.print(f"report: {escape(str(done.folder / 'report.html'))}")
 
 
-def comparison(rows: Iterable[Any]) -> None:
-    """Paired comparisons, one line each."""
-    table = Table(title="paired on the same items; p adjusted by Holm", title_justify="left")
-    for name in (
-        "split",
-        "a",
-        "b",
-        "a - b",
-        "95 % interval",
-        "p adjusted",
-        "detectable",
-        "verdict",
-    ):
-        table.add_column(
-            name, justify="left" if name in {"split", "a", "b", "verdict"} else "right"
-        )
-    for row in rows:
-        found = row.comparison
-        table.add_row(
-            escape(row.split),
-            escape(found.a),
-            escape(found.b),
-            f"{found.difference.value:+.3f}",
-            _interval(found.difference.low, found.difference.high),
-            f"{found.p_adjusted:.3g}",
-            f"{found.detectable:.3f}",
-            escape(row.verdict),
-        )
-    _OUT.print(table)
+def comparison(rows: Sequence[Any]) -> None:
+    """Paired comparisons, one line each, under the pair of models that they compare."""
+    _OUT.print("paired on the same items; p adjusted by Holm over all lines", markup=False)
+    pairs = dict.fromkeys((row.comparison.a, row.comparison.b) for row in rows)
+    for a, b in pairs:
+        _OUT.print(f"[bold]{escape(a)}[/] minus [bold]{escape(b)}[/]")
+        table = _table("split", "difference>", "95 % interval>", "p>", "detectable>", "verdict")
+        for row in rows:
+            found = row.comparison
+            if (found.a, found.b) == (a, b):
+                table.add_row(
+                    escape(row.split),
+                    f"{found.difference.value:+.3f}",
+                    _interval(found.difference.low, found.difference.high),
+                    f"{found.p_adjusted:.2g}",
+                    f"{found.detectable:.3f}",
+                    escape(row.verdict),
+                )
+        _OUT.print(table)
+
+
+def _table(*columns: str) -> Table:
+    """A plain table; a column whose name ends in `>` is set to the right."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        justify = "right" if name.endswith(">") else "left"
+        table.add_column(name.removesuffix(">"), justify=justify, no_wrap=True)
+    return table
 
 
 def plan(planned: Mapping[str, Any]) -> None:
@@ -207,13 +204,11 @@ def items(shown: Sequence[Item]) -> None:
 
 def certificate(made: Any) -> None:
     """A certificate as a table, and its verdict."""
-    table = Table(title=escape(f"{made.suite}: independent verification"), title_justify="left")
-    names = (
-        "split", "problems", "space", "disagreements", "duplicates", "oracle", "chance",
-        "best constant", "bag of words",
+    _OUT.print(f"[bold]{escape(made.suite)}[/]: independent verification")
+    table = _table(
+        "split", "problems>", "space>", "disagreements>", "duplicates>", "oracle>", "chance>",
+        "best constant>", "bag of words>",
     )  # fmt: skip
-    for name in names:
-        table.add_column(name, justify="left" if name == "split" else "right")
     for check in made.splits:
         table.add_row(
             escape(check.split),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from modelmetry.reports.words import digits, interval, percent
+from modelmetry.reports.words import digits, interval, percent, points, points_interval
 from modelmetry.statistics import Estimate
 
 
@@ -158,13 +158,12 @@ def difference_scale(estimates: Sequence[Estimate]) -> tuple[Scale, tuple[Tick, 
     reach = max(reach, widest)
     values = (-reach, -reach / 2, 0.0, reach / 2, reach)
     decimals = 0 if round(50 * reach) == 50 * reach else 1
-    texts = [percent(value, decimals, sign=True).split("\u00a0")[0] for value in values]
     scale = Scale(low=-reach, high=reach)
-    return scale, scale.ticks(values, [*texts[:-1], f"{texts[-1]}\u00a0%"])
+    return scale, scale.ticks(values, [points(value, decimals) for value in values])
 
 
 def difference_mark(name: str, estimate: Estimate, scale: Scale, ticks: tuple[Tick, ...]) -> Mark:
     """A difference of shares on its track."""
-    value = percent(estimate.value, digits(estimate), sign=True)
-    says = f"{name}: difference {value}, interval {interval(estimate, sign=True)}"
+    value = points(estimate.value, digits(estimate))
+    says = f"{name}: {value} percentage points, interval {points_interval(estimate)}"
     return _mark(scale, ticks, estimate, says, None)

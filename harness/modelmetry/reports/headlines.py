@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from modelmetry.analyses.estimates import Row
+from modelmetry.analyses.estimates import primary
+from modelmetry.analyses.measures import Kind, Row
 from modelmetry.analyses.table import Items
 from modelmetry.reports.words import count, digits, interval, listed, percent
 from modelmetry.runs.record import RunRecord
@@ -49,8 +50,7 @@ class Notice:
 
 def headlines(record: RunRecord, items: Items, rows: Sequence[Row]) -> list[Headline]:
     """The accuracy on each primary split, in a sentence; every split where none is primary."""
-    shown = [label for label in items.split.names if label in record.suite.primary]
-    return [_headline(record, items, rows, label) for label in shown or items.split.names]
+    return [_headline(record, items, rows, label) for label in primary(record, items)]
 
 
 def _headline(record: RunRecord, items: Items, rows: Sequence[Row], label: str) -> Headline:
@@ -59,7 +59,7 @@ def _headline(record: RunRecord, items: Items, rows: Sequence[Row], label: str) 
     problems = len(np.unique(items.problem.codes[where]))
     wordings = len(np.unique(items.wording.codes[where]))
     asked = [f"in {count(wordings, 'wording')}"] if wordings > 1 else []
-    asked += [count(record.repeats, "time")] if record.repeats > 1 else []
+    asked += [_times(record.repeats)] if record.repeats > 1 else []
     how = f", each asked {listed(asked)}," if asked else ","
     split = label.removeprefix(f"{task}/")
     before = f"On {problems:,} {split} {task} problems{how} {record.model}"
@@ -71,6 +71,10 @@ def _headline(record: RunRecord, items: Items, rows: Sequence[Row], label: str) 
     return Headline(
         before=f"{before} is right on", value=percent(found.value, digits(found)), after=after
     )
+
+
+def _times(n: int) -> str:
+    return "twice" if n == 2 else count(n, "time")
 
 
 def _beside(found: Estimate, chance: Estimate | None) -> str:
@@ -146,14 +150,23 @@ def _limits(record: RunRecord) -> Iterator[Notice]:
         )
 
 
+_LOUD: tuple[Kind, ...] = (
+    "accuracy",
+    "balanced accuracy",
+    "contrast",
+    "chance-adjusted contrast",
+    "difficulty threshold",
+)
+"""Kinds whose warnings stand at the top; the others' stand beside the estimate in the table."""
+
+
 def _from_rows(rows: Sequence[Row]) -> Iterator[Notice]:
-    """The warnings of the estimates, each once, with the rows that carry it."""
+    """The warnings of the main estimates, each once, with the splits that carry it."""
     carriers: dict[str, list[str]] = {}
     for row in rows:
-        for warning in row.estimate.warnings:
-            carriers.setdefault(warning, []).append(f"{row.split}: {row.estimand}")
+        # A standard error of 0 needs no alarm where an interval stands beside it.
+        quiet = row.estimate.std_error == 0 and row.estimate.low is not None
+        for warning in row.estimate.warnings if row.kind in _LOUD and not quiet else ():
+            carriers.setdefault(warning, []).append(row.of or row.split)
     for warning, where in carriers.items():
-        names = (
-            listed(where) if len(where) < 4 else f"{listed(where[:2])} and {len(where) - 2} more"
-        )
-        yield Notice(text=f"{warning[:1].upper()}{warning[1:].rstrip('.')} ({names}).")
+        yield Notice(text=f"{listed(where)}: {warning.rstrip('.')}.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyarrow as pa
 
 from modelmetry.analyses.estimates import Analysis, split_labels
@@ -119,12 +120,12 @@ def run_part(found: Analysis, anchor: str) -> RunPart:
         title=record.model,
         headlines=headlines(record, items, found.rows),
         notices=notices(record, found.rows, answers, int(items.unscored.sum())),
-        accuracy=sections.accuracy_forest(rows, shown, _meanings(suite)),
+        accuracy=sections.accuracy_forest(rows, shown, provenance.split_meanings(suite)),
         accuracy_notes=_methods(rows),
         contrasts=sections.contrast_forest(rows),
         curves=[charts.chart(curve) for curve in found.curves],
-        levels=sections.part_forest(rows, shown, "level", "level"),
-        wordings=sections.part_forest(rows, shown, "wording", "wording"),
+        levels=sections.level_forest(rows, shown),
+        wordings=sections.wording_forest(rows, shown),
         outcomes=sections.outcome_bars(items, shown, _reasons(found.scores)),
         residues=sections.residue_forest(found.residues),
         population=provenance.population(suite, items),
@@ -136,15 +137,6 @@ def run_part(found: Analysis, anchor: str) -> RunPart:
     )
 
 
-def _meanings(suite: Suite) -> dict[str, str]:
-    """What each split tests, by label."""
-    return {
-        suite.label(task.name, split): says
-        for task in suite.tasks
-        for split, says in provenance.split_meanings(task).items()
-    }
-
-
 def _methods(rows: sections.Rows) -> list[str]:
     """How the accuracies and their intervals were made, each method once."""
     methods = dict.fromkeys(row.estimate.method for row in rows.all("accuracy"))
@@ -153,14 +145,14 @@ def _methods(rows: sections.Rows) -> list[str]:
 
 def _reasons(scores: pa.Table) -> list[tuple[str, str, int]]:
     """(outcome, reason, answers) of everything that is not an ordinary answer, common ones first."""
-    others = scores.select(["outcome", "reason"])
     outcome = labels(scores, "outcome")
-    odd = [name for name in OTHER_OUTCOMES if outcome.at(name).any()]
-    found = []
-    for kind in odd:
-        part = labels(others.filter(pa.array(outcome.at(kind))), "reason")
-        counts = [int((part.codes == i).sum()) for i in range(len(part.names))]
-        found += sorted(zip([kind] * len(counts), part.names, counts), key=lambda r: (-r[2], r[1]))
+    found: list[tuple[str, str, int]] = []
+    for kind in OTHER_OUTCOMES:
+        if outcome.at(kind).any():
+            part = labels(scores.filter(pa.array(outcome.at(kind))), "reason")
+            counts = np.bincount(part.codes, minlength=len(part.names)).tolist()
+            here = [(kind, name, n) for name, n in zip(part.names, counts, strict=True)]
+            found += sorted(here, key=lambda row: (-row[2], row[1]))
     return found
 
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from modelmetry.analyses.table import Items
 from modelmetry.errors import BadInput
-from modelmetry.items import load
+from modelmetry.items import Generator
 from modelmetry.reports.words import count
 from modelmetry.runs.record import RunRecord
-from modelmetry.suites import Suite, Task, names
+from modelmetry.suites import Suite, Task, generator_of, names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,31 +35,45 @@ def population(suite: Suite, items: Items) -> list[str]:
     """What the numbers speak about, in paragraphs: the splits' own words and how they are drawn."""
     paragraphs = []
     for task in suite.tasks:
-        meanings = split_meanings(task)
+        generator = installed_generator(task)
         for split in task.splits:
             label = suite.label(task.name, split)
             where = items.split.at(label)
-            if where.any():
-                n = len(np.unique(items.problem.codes[where]))
-                says = f" ({meanings[split]})" if split in meanings else ""
-                paragraphs.append(
-                    f"{label}: {count(n, 'problem')} of the {task.generator} generator{says}."
-                )
+            if not where.any():
+                continue
+            n = len(np.unique(items.problem.codes[where]))
+            if generator is None:
+                drawn = f"{count(n, 'problem')} of the {task.generator} generator"
+            else:
+                held = generator.count(split)
+                size = f"{held:,}" if held < 10**7 else f"{held:.2g}"
+                drawn = f"{n:,} of the {size} problems that the split holds: "
+                drawn += generator.splits[split]
+            paragraphs.append(f"{label}: {drawn}.")
     paragraphs.append(
-        "The problems of a split are drawn without replacement from a finite space that the "
-        "generator states, balanced over its difficulty levels, in an order fixed by the seed. The "
-        "numbers speak about that space and no further: not about language, reasoning or "
-        "arithmetic at large."
+        "The problems of a split are drawn without replacement from the finite space that its "
+        "generator states, in an order fixed by the seed, the levels of difficulty in turn: an "
+        "accuracy weighs the levels as they were drawn. It speaks about that space and no further."
     )
     return paragraphs
 
 
-def split_meanings(task: Task) -> dict[str, str]:
-    """What each split of the task's generator tests; empty where the generator is not installed."""
+def installed_generator(task: Task) -> Generator | None:
+    """The task's generator, or None where the one that asked is not what is installed."""
     try:
-        return dict(load("generators", task.generator).splits)
-    except BadInput:
-        return {}
+        generator = generator_of(task)
+        return generator if generator.fingerprint() == task.fingerprint else None
+    except (BadInput, TypeError):
+        return None
+
+
+def split_meanings(suite: Suite) -> dict[str, str]:
+    """What each split tests, by label; without the splits of generators that are not installed."""
+    return {
+        suite.label(task.name, split): says
+        for task in suite.tasks
+        for split, says in getattr(installed_generator(task), "splits", {}).items()
+    }
 
 
 def intervals(record: RunRecord, items: Items) -> list[str]:
@@ -91,7 +105,7 @@ def facts(record: RunRecord, answers: int) -> list[Fact]:
     """The settings of the run, term by term."""
     suite = record.suite
     identity = {k: v for k, v in record.identity.items() if k != "model" and v not in (None, "")}
-    sampling = {k: v for k, v in asdict(record.sampling).items() if v not in (None, (), False)}
+    sampling = {k: v for k, v in asdict(record.sampling).items() if v is not None and v != ()}
     return [
         Fact(term="run", text=record.id, code=True),
         Fact(term="model", text=record.model, code=True),

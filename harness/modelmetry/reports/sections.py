@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from modelmetry.analyses.measures import Kind, Row
@@ -16,7 +16,7 @@ from modelmetry.reports.figures import (
     difference_scale,
     share_mark,
 )
-from modelmetry.reports.words import count, digits, interval, percent
+from modelmetry.reports.words import DASH, count, digits, interval, percent, points, points_interval
 from modelmetry.statistics import Estimate
 
 
@@ -38,47 +38,38 @@ class Rows:
         """The first estimate of a kind on a split, or None."""
         return next((row.estimate for row in self.all(kind, split)), None)
 
-    def splits(self) -> list[str]:
-        """Labels of the splits, in the order of the rows, those that span several left out."""
-        return list(dict.fromkeys(row.split for row in self.all("chance")))
 
-    def __iter__(self):
-        return iter(self._rows)
-
-
-def accuracy_forest(rows: Rows, labels: Sequence[str], meanings: dict[str, str]) -> Forest:
+def accuracy_forest(rows: Rows, labels: Sequence[str], meanings: Mapping[str, str]) -> Forest:
     """Accuracy of each split beside chance, with the counts that it rests on."""
-    columns = ["95\u00a0% interval", "chance", "if answered", "items", "clusters", "unscored"]
-    balanced = bool(rows.all("balanced accuracy"))
-    if balanced:
-        columns.insert(3, "balanced")
+    optional: dict[str, Kind] = {}
+    if rows.all("outcome"):
+        optional["if answered"] = "accuracy among answered"
+    if rows.all("balanced accuracy"):
+        optional["balanced"] = "balanced accuracy"
     lines = []
     for label in labels:
         found, chance = rows.one("accuracy", label), rows.one("chance", label)
-        among, even = (
-            rows.one("accuracy among answered", label),
-            rows.one("balanced accuracy", label),
-        )
-        facts = [
+        others = [rows.one(kind, label) for kind in optional.values()]
+        facts = (
             interval(found) if found else "none",
-            percent(chance.value) if chance else "\u2013",
-            percent(among.value) if among else "\u2013",
-            *([percent(even.value) if even else "\u2013"] if balanced else []),
+            percent(chance.value) if chance else DASH,
+            *(percent(other.value) if other else DASH for other in others),
             f"{found.n:,}" if found else "0",
             f"{found.clusters:,}" if found else "0",
             f"{found.unscored:,}" if found else "all",
-        ]
+        )
         lines.append(
             ForestRow(
                 name=label,
                 note=meanings.get(label, ""),
                 value=percent(found.value, digits(found)) if found else "unscored",
                 mark=share_mark(label, found, chance.value if chance else None),
-                facts=tuple(facts),
+                facts=facts,
             )
         )
+    columns = ("95\u00a0% interval", "chance", *optional, "items", "clusters", "unscored")
     return Forest(
-        head="split", value="accuracy", columns=tuple(columns), axis=SHARE_TICKS, rows=tuple(lines)
+        head="split", value="accuracy", columns=columns, axis=SHARE_TICKS, rows=tuple(lines)
     )
 
 
@@ -92,10 +83,10 @@ def contrast_forest(rows: Rows) -> Forest | None:
         ForestRow(
             name=row.of + (", chance-adjusted" if row.kind != "contrast" else ""),
             note=row.split,
-            value=percent(row.estimate.value, digits(row.estimate), sign=True),
+            value=points(row.estimate.value, digits(row.estimate)),
             mark=difference_mark(row.of, row.estimate, scale, ticks),
             facts=(
-                interval(row.estimate, sign=True),
+                points_interval(row.estimate),
                 f"{row.estimate.n:,}",
                 f"{row.estimate.clusters:,}",
             ),
@@ -103,33 +94,54 @@ def contrast_forest(rows: Rows) -> Forest | None:
         for row in found
     ]
     columns = ("95\u00a0% interval", "items", "clusters")
-    return Forest(
-        head="contrast", value="difference", columns=columns, axis=ticks, rows=tuple(lines)
-    )
+    return Forest(head="contrast", value="points", columns=columns, axis=ticks, rows=tuple(lines))
 
 
-def part_forest(rows: Rows, labels: Sequence[str], kind: Kind, head: str) -> Forest | None:
-    """Accuracy of the parts of each split: its wordings, or the levels of its factors."""
+def level_forest(rows: Rows, labels: Sequence[str]) -> Forest | None:
+    """Accuracy at each level of the factors that vary within a split; None without any."""
+    lines = [
+        _part(row, label, label if first else "", ())
+        for label in labels
+        for first, row in _with_first(rows.all("level", label))
+    ]
+    return _parts("level", (), lines)
+
+
+def wording_forest(rows: Rows, labels: Sequence[str]) -> Forest | None:
+    """Accuracy in each wording, and its paired difference from the first; None without any."""
     lines: list[ForestRow] = []
     for label in labels:
-        parts = rows.all(kind, label)
-        spread = rows.one("wording spread", label) if kind == "wording" else None
-        note = f", spread between wordings {percent(spread.value)}" if spread else ""
-        lines += [
-            ForestRow(
-                name=row.of,
-                group=label + note if row is parts[0] else "",
-                value=percent(row.estimate.value, digits(row.estimate)),
-                mark=share_mark(f"{label}, {row.of}", row.estimate),
-                facts=(interval(row.estimate), f"{row.estimate.n:,}"),
-            )
-            for row in parts
-        ]
-    columns = ("95\u00a0% interval", "items")
-    forest = Forest(
-        head=head, value="accuracy", columns=columns, axis=SHARE_TICKS, rows=tuple(lines)
+        spread = rows.one("wording spread", label)
+        apart = f", standard deviation {points(spread.value).lstrip('+')} points" if spread else ""
+        against = {row.of: row.estimate for row in rows.all("wording difference", label)}
+        wordings = rows.all("wording", label)
+        for first, row in _with_first(wordings):
+            found = against.get(f"{row.of} - {wordings[0].of}")
+            facts = (points(found.value), points_interval(found)) if found else (DASH, DASH)
+            lines.append(_part(row, label, label + apart if first else "", facts))
+    return _parts("wording", ("against the first", "95\u00a0% interval"), lines)
+
+
+def _with_first(rows: Sequence[Row]) -> list[tuple[bool, Row]]:
+    return [(i == 0, row) for i, row in enumerate(rows)]
+
+
+def _part(row: Row, label: str, group: str, facts: tuple[str, ...]) -> ForestRow:
+    found = row.estimate
+    return ForestRow(
+        name=row.of,
+        group=group,
+        value=percent(found.value, digits(found)),
+        mark=share_mark(f"{label}, {row.of}", found),
+        facts=(interval(found), f"{found.n:,}", *facts),
     )
-    return forest if lines else None
+
+
+def _parts(head: str, more: tuple[str, ...], lines: Sequence[ForestRow]) -> Forest | None:
+    columns = ("95\u00a0% interval", "items", *more)
+    rows = tuple(lines)
+    forest = Forest(head=head, value="accuracy", columns=columns, axis=SHARE_TICKS, rows=rows)
+    return forest if rows else None
 
 
 def residue_forest(residues: Sequence[Residue]) -> Forest | None:

@@ -17,7 +17,15 @@ from modelmetry.reports.figures import (
     share_mark,
 )
 from modelmetry.reports.sections import Rows
-from modelmetry.reports.words import count, digits, interval, listed, percent
+from modelmetry.reports.words import (
+    count,
+    digits,
+    interval,
+    listed,
+    percent,
+    points,
+    points_interval,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +110,8 @@ def _accuracy(runs: Sequence[Analysis], names: Sequence[str], splits: Sequence[s
 
 def _differences(rows: Sequence[Compared], splits: Sequence[str]) -> Forest:
     scale, ticks = difference_scale([row.comparison.difference for row in rows])
-    lines, last = [], ""
+    lines: list[ForestRow] = []
+    last = ""
     for row in sorted(rows, key=lambda row: splits.index(row.split)):
         found, difference = row.comparison, row.comparison.difference
         name = f"{found.a} \u2212 {found.b}"
@@ -116,20 +125,20 @@ def _differences(rows: Sequence[Compared], splits: Sequence[str]) -> Forest:
                 name=name,
                 group=row.split if row.split != last else "",
                 note=row.verdict,
-                value=percent(difference.value, digits(difference), sign=True),
+                value=points(difference.value, digits(difference)),
                 mark=difference_mark(f"{row.split}, {name}", difference, scale, ticks),
                 facts=(
-                    interval(difference, sign=True),
+                    points_interval(difference),
                     p_value(found.p_adjusted),
                     exact,
-                    percent(found.detectable),
+                    points(found.detectable).lstrip("+"),
                     f"{difference.n:,}",
                 ),
             )
         )
         last = row.split
     columns = ("95\u00a0% interval", "p, corrected", "p, exact test", "detectable", "items")
-    return Forest(head="pair", value="difference", columns=columns, axis=ticks, rows=tuple(lines))
+    return Forest(head="pair", value="points", columns=columns, axis=ticks, rows=tuple(lines))
 
 
 def p_value(p: float) -> str:
@@ -146,8 +155,8 @@ def _sentence(rows: Sequence[Compared], split: str) -> str:
     for row in apart:
         found = row.comparison
         better, worse = (found.a, found.b) if found.difference.value > 0 else (found.b, found.a)
-        by = percent(abs(found.difference.value), digits(found.difference))
-        said.append(f"{better} beats {worse} by {by.replace(' %', '')} points")
+        by = points(abs(found.difference.value), digits(found.difference)).lstrip("+")
+        said.append(f"{better} is ahead of {worse} by {by} points")
     if tied:
         said.append(f"tied: {'; '.join(listed([pair.a, pair.b]) for pair in tied)}")
     return f"On {split}, {'; '.join(said)}." if said else f"On {split}, nothing could be paired."

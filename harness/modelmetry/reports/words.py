@@ -8,6 +8,7 @@ from modelmetry.statistics import Estimate
 
 NBSP = "\u00a0"
 MINUS = "\u2212"
+DASH = "\u2013"
 
 
 def digits(estimate: Estimate) -> int:
@@ -17,34 +18,51 @@ def digits(estimate: Estimate) -> int:
     return 2 if estimate.high - estimate.low < 0.01 else 1
 
 
-def percent(value: float | None, decimals: int = 1, *, sign: bool = False) -> str:
-    """A share as a percentage, such as `61.7 %`; `-` where there is none.
+def percent(value: float | None, decimals: int = 1) -> str:
+    """A share as a percentage, such as `61.7 %`; a dash where there is none.
 
     Args:
-        value: A share, usually in [-1, 1].
+        value: A share, usually in [0, 1].
         decimals: Digits after the point.
-        sign: Whether a positive number gets its sign.
     """
     if value is None:
-        return "\u2013"
-    text = f"{abs(100 * value):.{decimals}f}"
-    mark = MINUS if value < 0 and float(text) else "+" if sign and float(text) else ""
-    return f"{mark}{text}{NBSP}%"
+        return DASH
+    return f"{_signed(100 * value, decimals, plus='')}{NBSP}%"
 
 
-def interval(estimate: Estimate, *, sign: bool = False) -> str:
+def points(value: float, decimals: int = 1) -> str:
+    """A difference of shares in percentage points, with its sign, such as `+3.1`."""
+    return _signed(100 * value, decimals, plus="+")
+
+
+def interval(estimate: Estimate) -> str:
     """An interval of shares, such as `52.1 to 70.4 %`; `none` where there is none."""
     if estimate.low is None or estimate.high is None:
         return "none"
-    low = percent(estimate.low, digits(estimate), sign=sign).removesuffix(f"{NBSP}%")
-    return f"{low} to {percent(estimate.high, digits(estimate), sign=sign)}"
+    low = percent(estimate.low, digits(estimate)).removesuffix(f"{NBSP}%")
+    return f"{low} to {percent(estimate.high, digits(estimate))}"
+
+
+def points_interval(estimate: Estimate) -> str:
+    """An interval of differences in percentage points, such as `-2.0 to +4.1`."""
+    if estimate.low is None or estimate.high is None:
+        return "none"
+    low, high = (points(end, digits(estimate)) for end in (estimate.low, estimate.high))
+    return f"{low} to {high}"
+
+
+def _signed(value: float, decimals: int, *, plus: str) -> str:
+    text = f"{abs(value):.{decimals}f}"
+    if not float(text):
+        return text
+    return f"{MINUS if value < 0 else plus}{text}"
 
 
 def number(value: float | None) -> str:
     """A number on any scale with about three significant digits."""
     if value is None:
-        return "\u2013"
-    return f"{value:.3g}".replace("-", MINUS)
+        return DASH
+    return f"{value:#.3g}".removesuffix(".").replace("-", MINUS)
 
 
 def count(n: int, noun: str, plural: str = "") -> str:

@@ -3,8 +3,8 @@ r"""Numerals: how numbers are written in texts, and their exact values.
 Read: signs (also Unicode minus), decimals, thousands separators (`1,234`, `1_234`, `1 234` with any
 narrow or plain space, `1{,}234`), scientific notation (`1.5e3`, `1.5 x 10^3`, also with a cross or
 superscripts), fractions (`3/4`, `1 3/4`, `¾`, `\frac{3}{4}`), percentages (hundredths), currency
-signs, units. Not numbers: ordinals, decades (`1740s`), hexadecimal, dotted versions and dates, digits
-inside words, and the modulus after `mod`.
+signs, units. Not numbers: ordinals, decades (`1740s`), hexadecimal, dotted versions and dates, list
+numbers (`2) `), digits inside words, and the modulus after `mod`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ NUMERAL = re.compile(
     r"""
     (?<![A-Za-z\d]) (?<!\d[.]) (?<![A-Za-z\d]_)
     (?:
-      (?P<skip> \\?[pb]?mod(?:ulo|ulus)?\b[\s{]*+\d++ | \d++(?:\.\d++){2,} | 0[xX][\da-fA-F]++ )
+      (?P<skip> \\?[pb]?mod(?:ulo|ulus)?\b[\s{]*+\d++ | \d++(?:\.\d++){2,} | 0[xX][\da-fA-F]++
+              | (?m:^)\d{1,2}\)(?=[ \t]) )
     |
       (?P<sign>[-+\N{MINUS SIGN}\N{EN DASH}﹣\N{FULLWIDTH HYPHEN-MINUS}])? (?:[$€£¥][ ]?)?
       (?>

@@ -78,7 +78,7 @@ _ARITHMETIC = re.compile(
 )
 _NOISE = re.compile(r"\\(?:text|mathrm|mathbf|quad)?|[\s*_`$(){}\[\]\"'“”\u2018\u2019]+")
 _JOINS = re.compile(
-    r":|(?:[\s,;/&|~]|\b(?:and|or|to|either|maybe|perhaps|possibly|even)\b)*+", re.IGNORECASE
+    r"(?:[\s,;/&|~]|\b(?:and|or|to|either|maybe|perhaps|possibly|even)\b)*+", re.IGNORECASE
 )
 _LINKS = re.compile(r"(?:[=≈≡→⇒]|[-=]>|\b(?:is|equals|gives|makes|equiv|approx))$", re.IGNORECASE)
 _COMPARED = re.compile(
@@ -110,20 +110,27 @@ class Finder:
         return None
 
     def alone(self, text: str) -> Phrase | None:
-        """The phrase that the first or the last line is; both together when both are one."""
-        found: Phrase | None = None
-        for start, end in outer_lines(text):
-            if end - start > _LONGEST_PLACE:
-                continue
-            mentions = self._mentions(text, start, end)
-            if not mentions or _LETTER.search(_around(text, mentions, start, end)):
-                continue
-            for last in (False, True):
-                phrase = deciding(text, mentions, last=last)
-                if phrase is not None and found is not None:
-                    phrase.values = list(dict.fromkeys([*found.values, *phrase.values]))
-                found = phrase or found
-        return found
+        """The phrase that the first or the last line is; both together when both are one.
+
+        Of two lines of which the first is an equation, the last counts: it is a calculation.
+        """
+        lines = [found for place in outer_lines(text) if (found := self._line(text, *place))]
+        if len(lines) == 2 and not lines[0].linked:
+            lines[1].values = list(dict.fromkeys([*lines[0].values, *lines[1].values]))
+        return lines[-1] if lines else None
+
+    def _line(self, text: str, start: int, end: int) -> Phrase | None:
+        """The phrase that a line is and nothing else; what does not belong together is joined."""
+        if end - start > _LONGEST_PLACE:
+            return None
+        mentions = self._mentions(text, start, end)
+        if not mentions or _LETTER.search(_around(text, mentions, start, end)):
+            return None
+        first = deciding(text, mentions, last=False)
+        last = deciding(text, mentions, last=True)
+        if first is not None and last is not None:
+            last.values = list(dict.fromkeys([*first.values, *last.values]))
+        return last
 
     def last(self, text: str) -> Phrase | None:
         """The last phrase in the last 16,384 characters of the text."""
@@ -186,7 +193,9 @@ def _phrases(text: str, mentions: Iterable[Mention]) -> list[Phrase]:
         if phrases and len(gap) <= _LONGEST_GAP and "\n" not in gap:
             expression = _ARITHMETIC.fullmatch(gap) is not None
             words = _NOISE.sub(" ", gap).strip()
-            joined = expression or _JOINS.fullmatch(words) is not None
+            # "2) 12" is an item of a list, "3:4" is a ratio.
+            beside = _JOINS.fullmatch(words) is not None and (words != "" or ")" not in gap)
+            joined = expression or beside or gap == ":"
             linked = not joined and _LINKS.search(words) is not None
         if joined:
             phrase = phrases[-1]

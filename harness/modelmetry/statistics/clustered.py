@@ -15,62 +15,77 @@ from modelmetry.statistics.proportions import wilson_bounds
 FEW_CLUSTERS = 10
 """Below this many clusters a standard error is rough, and a warning says so."""
 
+# Weight of each of the two made-up clusters, see `worth`.
+_GUARD = 0.25
+
 # Sums of rounding errors are no spread.
 _ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linear:
-    """A weighted sum of observations, with the spread of its clusters.
+    """A weighted mean of observations, with the spread of its clusters.
+
+    For each cluster S is the sum of its observations' influences on the value, and W that of their
+    weights; S sums to 0 over the clusters and W to 1.
 
     Attributes:
         value: The statistic.
-        std_error: CR1 standard error, or None below two clusters.
-        clusters: Independently drawn units.
-        effective: Clusters of equal weight that would carry as much: Kish's (sum w)^2 / sum w^2.
+        clusters: Independently drawn units, G.
         n: Observations.
+        squares: Sum of S^2.
+        cross: Sum of S W.
+        shares: Sum of W^2.
     """
 
     value: float
-    std_error: float | None
     clusters: int
-    effective: float
     n: int
+    squares: float
+    cross: float
+    shares: float
 
     @property
     def df(self) -> int:
-        """Degrees of freedom: clusters - 1."""
+        """Degrees of freedom: G - 1."""
         return self.clusters - 1
+
+    @property
+    def effective(self) -> float:
+        """Clusters of equal weight that would carry as much: Kish's 1 / sum of W^2."""
+        return 1 / self.shares
+
+    @property
+    def std_error(self) -> float | None:
+        """The CR1 standard error, sqrt(G / (G-1) * sum of S^2); None below two clusters."""
+        if self.clusters < 2:
+            return None
+        error = math.sqrt(self.clusters / (self.clusters - 1) * self.squares)
+        return error if error > _ROUNDING * max(1.0, abs(self.value)) else 0.0
 
 
 def linear(value: float, influence: Floats, weights: Floats, codes: Codes, clusters: int) -> Linear:
-    """A statistic with its cluster-robust standard error, by linearization.
+    """A statistic and what its cluster-robust standard error needs, by linearization.
 
-    SE^2 = G/(G-1) * sum over clusters of (sum of influences)^2, the CR1 estimator. Source: Liang
-    and Zeger (1986), Biometrika 73, 13-22; for means over questions, Miller (2024), Adding error
-    bars to evals, arXiv 2411.00640.
+    Source: Liang and Zeger (1986), Biometrika 73, 13-22; for means over questions, Miller (2024),
+    Adding error bars to evals, arXiv 2411.00640.
 
     Args:
         value: The statistic.
         influence: How much each observation moved it, shape (n,); sums to 0.
-        weights: Weight of each observation in it, shape (n,), >= 0.
+        weights: Weight of each observation in it, shape (n,), >= 0; sums to 1.
         codes: Cluster of each observation, from 0, shape (n,).
-        clusters: How many clusters, G.
+        clusters: How many clusters.
     """
     sums = np.bincount(codes, weights=influence, minlength=clusters)
     shares = np.bincount(codes, weights=weights, minlength=clusters)
-    std_error = None
-    if clusters >= 2:
-        std_error = math.sqrt(clusters / (clusters - 1) * float(sums @ sums))
-        if std_error < _ROUNDING * max(1.0, abs(value)):
-            std_error = 0.0
-    effective = float(shares.sum() ** 2 / (shares @ shares))
     return Linear(
         value=float(value),
-        std_error=std_error,
         clusters=clusters,
-        effective=effective,
         n=len(influence),
+        squares=float(sums @ sums),
+        cross=float(sums @ shares),
+        shares=float(shares @ shares),
     )
 
 
@@ -79,10 +94,9 @@ def estimate(
 ) -> Estimate:
     """A linear statistic with an interval that never has width 0.
 
-    Within bounds the interval is Wilson's with the number of observations that would give the same
-    standard error if they were independent, and Student's t with clusters - 1 degrees of freedom
-    for the normal quantile. Where no cluster differs from another, that number is the effective
-    number of clusters. Source: Kott and Carr (1997), Journal of Official Statistics 13, 1-14; Franco,
+    Within bounds the interval is Wilson's with as many observations as would be worth as much if
+    they were independent (`worth`), and Student's t with clusters - 1 degrees of freedom for the
+    normal quantile. Source: Kott and Carr (1997), Journal of Official Statistics 13, 1-14; Franco,
     Little, Louis and Slud (2019), Journal of Survey Statistics and Methodology 7, 334-364. Without
     bounds it is the t interval.
 
@@ -102,7 +116,8 @@ def estimate(
         if found.clusters < FEW_CLUSTERS:
             warnings.append(f"only {found.clusters} clusters: the standard error is rough")
         if found.std_error == 0:
-            warnings.append("no cluster differs from another: read the interval, not the error")
+            instead = "read the interval, not the error" if bounds else "there is no interval"
+            warnings.append(f"no cluster differs from another: {instead}")
         if bounds is not None:
             low, high = score_bounds(found, level, bounds)
             method = f"{what}; clustered Wilson interval, t with {found.df} df"
@@ -129,7 +144,36 @@ def score_bounds(found: Linear, level: float, bounds: tuple[float, float]) -> tu
     lowest, highest = bounds
     span = highest - lowest
     p = min(1.0, max(0.0, (found.value - lowest) / span))
-    error = (found.std_error or 0.0) / span
-    n = p * (1 - p) / error**2 if error > 0 and 0 < p < 1 else found.effective
-    low, high = wilson_bounds(p, n, two_sided(level, found.df))
+    low, high = wilson_bounds(p, worth(found, p, span), two_sided(level, found.df))
     return lowest + span * low, lowest + span * high
+
+
+def worth(found: Linear, p: float, span: float = 1.0) -> float:
+    """How many independent yes/no observations would tell as much.
+
+    p (1-p) / SE^2, or less: the standard error rests on the few clusters that hold the rarer
+    outcome, and is too small when chance spared those. So the same is worked out as if a quarter of a
+    cluster all right and a quarter of one all wrong had been seen too, and the smaller number
+    counts. Where all is right this is about the effective number of clusters, and where every
+    cluster is one right or wrong answer it changes nothing. The quarter is this package's own: in
+    simulations of 20 to 150 clusters of 1 to 20 observations, some of whose clusters fail as a
+    whole, a 95 % interval by the plain number covers in as little as 82 %, and by this one in at
+    least 90 %; at 60 clusters of four it is at most a tenth wider.
+
+    Args:
+        found: The statistic.
+        p: Its value as a share of the way from the lowest to the highest possible, in [0, 1].
+        span: Highest less lowest possible value.
+    """
+    extra = _GUARD * found.shares
+    center = (p + extra) / (1 + 2 * extra)
+    shift = p - center
+    squares = (
+        found.squares / span**2
+        + 2 * shift * found.cross / span
+        + shift**2 * found.shares
+        + extra * found.shares * (center**2 + (1 - center) ** 2)
+    )
+    guarded = center * (1 - center) * (1 + 2 * extra) / squares
+    error = (found.std_error or 0.0) / span
+    return min(guarded, p * (1 - p) / error**2) if error > 0 and 0 < p < 1 else guarded

@@ -160,6 +160,8 @@ def difference_of_means(
             half = two_sided(level, df) * error
             low, high = value - half, value + half
             method = f"difference of means; clustered Welch t interval, {df:.1f} df"
+        else:
+            warnings.append("no cluster differs from another on its side: there is no interval")
     return Estimate(
         value=value,
         std_error=error,

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from modelmetry.analyses import estimate
 from modelmetry.analyses.table import labels
@@ -175,9 +175,6 @@ def entries_of(
 def _tokens(scores: pa.Table) -> dict[str, tuple[int, int]]:
     """Input and output tokens of each split."""
     split = labels(scores, "split")
-    sums = {}
-    for name in split.names:
-        part = scores.select(["input_tokens", "output_tokens"]).filter(pa.array(split.at(name)))
-        totals = [pc.sum(part.column(column)).as_py() or 0 for column in part.column_names]
-        sums[name] = (totals[0], totals[1])
-    return sums
+    columns = [scores.column(name).to_numpy() for name in ("input_tokens", "output_tokens")]
+    sums = [np.bincount(split.codes, weights=column).astype(int).tolist() for column in columns]
+    return dict(zip(split.names, zip(*sums, strict=True), strict=True))

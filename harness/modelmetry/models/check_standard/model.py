@@ -23,6 +23,9 @@ from modelmetry.models.model import Finish, Model, Rejected, Request, Response, 
 FOLDER = Path(__file__).parent / "weights"
 """Weights, configuration, tokenizer and certificate, as transformers and vLLM read them."""
 
+FILES = ("config.json", "model.safetensors", "tokenizer.json")
+"""What an answer depends on."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
@@ -46,9 +49,14 @@ class CheckStandard(Model):
 
     Its answers depend on the request alone: requests are answered one by one, in float32, and
     sampling draws from a stream keyed by the request's seed.
+
+    Attributes:
+        folder: Where its files lie; another one, as `benchmarks/train_check_standard.py` writes
+            it, makes another instrument. Empty for the shipped one.
     """
 
     name: str = "check-standard"
+    folder: str = ""
 
     provider: ClassVar[str] = "reference"
     max_connections: ClassVar[int] = 4
@@ -56,12 +64,16 @@ class CheckStandard(Model):
     @cached_property
     def llama(self) -> Llama:
         """The network, read once."""
-        return Llama.read(FOLDER)
+        return Llama.read(self._path)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
         """The tokenizer, read once."""
-        return Tokenizer.read(FOLDER)
+        return Tokenizer.read(self._path)
+
+    @property
+    def _path(self) -> Path:
+        return Path(self.folder) if self.folder else FOLDER
 
     @cached_property
     def _worker(self) -> ThreadPoolExecutor:
@@ -69,14 +81,17 @@ class CheckStandard(Model):
         return ThreadPoolExecutor(1, "check-standard")
 
     def identity(self) -> Mapping[str, object]:
-        weights = (FOLDER / "model.safetensors").read_bytes()
-        return {"model": self.spec, "weights": hashlib.sha256(weights).hexdigest()}
+        return {"model": self.spec, "files": digests(self._path)}
 
     async def open(self) -> Self:
         try:
             _ = self.llama, self.tokenizer
         except (OSError, ValueError, KeyError) as error:
-            raise BadInput(f"{FOLDER}: cannot be read: {error}; reinstall modelmetry") from error
+            what = str(error).splitlines()[0]
+            raise BadInput(
+                f"{self.spec}: {self._path} cannot be read: {what}; allowed: the files that "
+                "benchmarks/train_check_standard.py writes"
+            ) from error
         return self
 
     async def answer(self, request: Request) -> Response:
@@ -84,8 +99,9 @@ class CheckStandard(Model):
         return await loop.run_in_executor(self._worker, self.respond, request)
 
     async def close(self) -> None:
-        self._worker.shutdown()
-        del self.__dict__["_worker"]
+        worker = vars(self).pop("_worker", None)
+        if worker is not None:
+            worker.shutdown()
 
     def respond(self, request: Request) -> Response:
         """Answer now, in this thread.
@@ -131,6 +147,18 @@ class CheckStandard(Model):
             if token == end or cut is not None:
                 return Generated(text=text[:cut], finish="stop", logprobs=tuple(logprobs))
         return Generated(text=tokenizer.decode(written), finish="length", logprobs=tuple(logprobs))
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 (hex) of each file that shapes an answer.
+
+    Raises:
+        BadInput: One of them cannot be read.
+    """
+    try:
+        return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+    except OSError as error:
+        raise BadInput(f"reference/check-standard: {error}; allowed: {', '.join(FILES)}") from error
 
 
 def prompt(item: Item) -> str:

@@ -101,7 +101,11 @@
     const pairs = [["read as", s.answer || "no answer"], ["right answer", s.expected],
       ["score", s.value === null ? "unscored" : String(s.value)]];
     if (s.reason) pairs.push(["reason", s.reason]);
-    for (const [term, value] of pairs) reading.append(element("dt", term), element("dd", value));
+    for (const [term, value] of pairs) {
+      const pair = element("div");
+      pair.append(element("dt", term), element("dd", value));
+      reading.append(pair);
+    }
     right.append(reading);
     texts.append(right);
     box.append(head, texts);
