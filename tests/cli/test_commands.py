@@ -231,7 +231,7 @@ def test_an_unwritable_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("")
     done = modelmetry("run", "quickstart", "--model", "reference/oracle", cwd=tmp_path)
     assert done.returncode == 2
-    assert "runs: not a folder" in done.stderr
+    assert "runs: cannot be written: Not a directory" in done.stderr
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from modelmetry.scoring.extract import explicit_places, outer_lines, strip_reaso
         ("12<think>hm", "12"),
         ("<think>a<think>b</think>c</think>12", "12"),
         ("<think>I may use <think> here</think>12", "12"),
+        ("x<think>a</think>b</think>12", "12"),
         ("<think></think>", ""),
         ("3 < 5 and <b>12</b>", "3 < 5 and <b>12</b>"),
         ("<thinker>12", "<thinker>12"),

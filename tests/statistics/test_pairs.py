@@ -84,6 +84,12 @@ def test_sign_flip_monte_carlo_is_near_the_exact_p() -> None:
     assert drawn == pairs.sign_flip(sums, rng=rng())
 
 
+def test_sign_flip_is_never_zero() -> None:
+    """However far out the observed signs are, they are one of the assignments counted."""
+    sums = np.linspace(0.5, 1, 60)
+    assert pairs.sign_flip(sums, rng=rng(), resamples=99)[0] == 1 / 100
+
+
 def test_sign_flip_of_equal_sizes_is_a_coin() -> None:
     """Forty clusters that differ by as much need no draws: 30 against 10 is a binomial tail."""
     expected = 2 * sum(math.comb(40, k) for k in range(11)) / 2**40
@@ -116,7 +122,7 @@ def test_mcnemar_statsmodels(wins: int, losses: int) -> None:
 
 
 def test_mcnemar_published() -> None:
-    """Fagerland, Lydersen and Laake (2013), table 1: 1 against 7 has exact p 0.070, mid-p 0.039."""
+    """Fagerland, Lydersen and Laake (2013): 1 against 7 has exact p 0.070, mid-p 0.039."""
     assert (round(pairs.mcnemar(1, 7, mid=False), 3), round(pairs.mcnemar(1, 7), 3)) == (
         0.07,
         0.039,

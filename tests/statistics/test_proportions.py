@@ -23,7 +23,7 @@ METHODS = (proportions.wilson, proportions.jeffreys, proportions.exact)
     ],
 )
 def test_wilson_published(k: int, n: int, low: float, high: float) -> None:
-    """Wilson's interval gives the worked examples of Newcombe (1998), table I, method 3."""
+    """Wilson's interval gives the worked examples of Newcombe (1998), method 3."""
     found = proportions.wilson(k, n)
     assert (low, high) == (round(found.low or 0, 4), round(found.high or 0, 4))
 
@@ -38,7 +38,7 @@ def test_wilson_published(k: int, n: int, low: float, high: float) -> None:
     ],
 )
 def test_exact_published(k: int, n: int, low: float, high: float) -> None:
-    """The exact interval gives the worked examples of Newcombe (1998), table I, method 5."""
+    """The exact interval gives the worked examples of Newcombe (1998), method 5."""
     found = proportions.exact(k, n)
     assert (low, high) == (round(found.low or 0, 4), round(found.high or 0, 4))
 

@@ -12,6 +12,8 @@ ModelmetryError         exit 1   something failed; the line says what and where
 
 from __future__ import annotations
 
+import errno
+
 
 class ModelmetryError(Exception):
     """Something failed that a person has to look at; `str(error)` is one readable line."""
@@ -45,3 +47,21 @@ class GateFailed(ModelmetryError):
     """A nightly gate failed: a regression or a control-chart alarm."""
 
     exit_code = 5
+
+
+_GIVEN_WRONG = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EROFS)
+
+
+def cannot_write(path: object, error: OSError) -> ModelmetryError:
+    """The error for a file or folder that cannot be written.
+
+    Args:
+        path: What was to be written.
+        error: What the system said.
+
+    Returns:
+        `BadInput` when the place was chosen wrongly, such as a read-only folder;
+        `ModelmetryError` when the system failed, such as a full disk.
+    """
+    kind = BadInput if error.errno in _GIVEN_WRONG else ModelmetryError
+    return kind(f"{path}: cannot be written: {error.strerror or error}")

@@ -115,11 +115,9 @@ def _pair(
 
 def _places(items: Items) -> dict[tuple[str, str], int]:
     """(split, item uid) -> position."""
-    splits, uids = items.split, items.uid
-    return {
-        (splits.names[s], uids.names[u]): place
-        for place, (s, u) in enumerate(zip(splits.codes.tolist(), uids.codes.tolist(), strict=True))
-    }
+    splits = [items.split.names[code] for code in items.split.codes.tolist()]
+    keys = zip(splits, items.uid.to_pylist(), strict=True)
+    return {key: place for place, key in enumerate(keys)}
 
 
 def _compare(

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from modelmetry.analyses.measures import LEVEL, Row, known
-from modelmetry.analyses.table import labels
+from modelmetry.analyses.table import codes, labels
 from modelmetry.statistics import Estimate, means
 from modelmetry.suites import Suite
 
@@ -62,7 +62,7 @@ def find_residues(suite: Suite, scores: pa.Table) -> list[Residue]:
     for label in split.names:
         rows = np.flatnonzero(wrong & split.at(label))
         errors, lowest, highest, kept = _errors(scores.take(rows))
-        clusters = labels(scores, "cluster").codes[rows[kept]]
+        clusters = codes(scores, "cluster")[rows[kept]]
         for period in PERIODS if len(errors) else ():
             hits = (errors % period == 0).astype(float)
             share = means.mean(hits, clusters=clusters, level=LEVEL)

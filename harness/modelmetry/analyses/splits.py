@@ -106,9 +106,7 @@ def _wording_difference(items: Items, where: np.ndarray, name: str, other: str) 
     """Accuracy in one wording minus that in another, paired on the problems asked in both."""
     kept = where & items.scored
     a, b = (np.flatnonzero(kept & items.wording.at(wording)) for wording in (name, other))
-    _, at_a, at_b = np.intersect1d(
-        items.problem.codes[a], items.problem.codes[b], return_indices=True
-    )
+    _, at_a, at_b = np.intersect1d(items.problem[a], items.problem[b], return_indices=True)
     if not len(at_a):
         return None
     a, b = a[at_a], b[at_b]

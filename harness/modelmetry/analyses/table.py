@@ -43,13 +43,13 @@ class Items:
     """The items of a run: an item is a problem under one wording; all arrays have shape (n,).
 
     Attributes:
-        uid: Item uids.
+        uid: Item uids, an Arrow array of texts.
         task: Task names.
         split: Split labels.
         wording: Wording names.
-        problem: Problem uids.
         expected: Canonical right answers.
         factors: Factor levels as JSON texts.
+        problem: Code of the problem, the same in every wording.
         cluster: Code of the unit drawn independently.
         chance: Probability that a uniform guess is right.
         difficulty: Level of the task's difficulty factor.
@@ -60,13 +60,13 @@ class Items:
         among: Mean score over the given answers; 0 where there are none.
     """
 
-    uid: Labels
+    uid: pa.Array
     task: Labels
     split: Labels
     wording: Labels
-    problem: Labels
     expected: Labels
     factors: Labels
+    problem: np.ndarray
     cluster: np.ndarray
     chance: np.ndarray
     difficulty: np.ndarray
@@ -115,16 +115,27 @@ class Items:
 
 def labels(table: pa.Table, name: str) -> Labels:
     """A text column of a table as names and codes, nulls as empty text."""
+    column = _encoded(table, name)
+    return Labels(names=tuple(column.dictionary.to_pylist()), codes=_codes(column))
+
+
+def codes(table: pa.Table, name: str) -> np.ndarray:
+    """A text column of a table as codes alone, shape (rows,)."""
+    return _codes(_encoded(table, name))
+
+
+def _encoded(table: pa.Table, name: str) -> pa.DictionaryArray:
     column = table.column(name)
     if pa.types.is_dictionary(column.type):
+        # Dictionaries may differ from chunk to chunk, and may hold names that no row has.
         column = column.cast(pa.string())
-    column = pc.fill_null(column, "").combine_chunks().dictionary_encode()
-    if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
-    return Labels(
-        names=tuple(column.dictionary.to_pylist()),
-        codes=column.indices.to_numpy(zero_copy_only=False),
-    )
+    if column.null_count:
+        column = pc.fill_null(column, "")
+    return column.combine_chunks().dictionary_encode()
+
+
+def _codes(column: pa.DictionaryArray) -> np.ndarray:
+    return column.indices.to_numpy(zero_copy_only=False)
 
 
 def check(table: pa.Table) -> pa.Table:
@@ -151,8 +162,8 @@ def read_items(table: pa.Table) -> Items:
     """
     check(table)
     # The same problem may be asked in two splits of a custom suite: both are items of their own.
-    uid, split = labels(table, "item"), labels(table, "split")
-    keys = uid.codes.astype(np.int64) * len(split.names) + split.codes
+    split = labels(table, "split")
+    keys = codes(table, "item").astype(np.int64) * len(split.names) + split.codes
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     order = np.argsort(first)
     rank = np.empty_like(order)
@@ -179,14 +190,14 @@ def _averaged(table: pa.Table, group: np.ndarray, first: np.ndarray) -> Items:
     given = (kinds < len(KINDS) - len(OTHER_OUTCOMES)).astype(float)
     repeats, unscored = np.bincount(group), total(failed)
     return Items(
-        uid=named("item"),
+        uid=table.column("item").combine_chunks().take(pa.array(first)),
         task=named("task"),
         split=named("split"),
         wording=named("wording"),
-        problem=named("problem"),
         expected=named("expected"),
         factors=named("factors"),
-        cluster=named("cluster").codes,
+        problem=codes(table, "problem")[first],
+        cluster=codes(table, "cluster")[first],
         chance=table.column("chance").to_numpy()[first],
         difficulty=table.column("difficulty").to_numpy()[first],
         repeats=repeats,

@@ -1,4 +1,4 @@
-"""Batched decoding with transformers: prompts of equal sampling in, answers out. Needs torch."""
+"""Batched decoding with transformers and torch: prompts of equal sampling in, answers out."""
 
 # pyright: reportMissingImports=false
 # torch and transformers come with the extra `local`; nothing else imports this file before them.

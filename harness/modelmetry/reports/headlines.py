@@ -56,7 +56,7 @@ def headlines(record: RunRecord, items: Items, rows: Sequence[Row]) -> list[Head
 def _headline(record: RunRecord, items: Items, rows: Sequence[Row], label: str) -> Headline:
     where = items.split.at(label)
     task = items.task.names[items.task.codes[where][0]]
-    problems = len(np.unique(items.problem.codes[where]))
+    problems = len(np.unique(items.problem[where]))
     wordings = len(np.unique(items.wording.codes[where]))
     asked = [f"in {count(wordings, 'wording')}"] if wordings > 1 else []
     asked += [_times(record.repeats)] if record.repeats > 1 else []

@@ -11,7 +11,7 @@ import numpy as np
 from modelmetry.analyses.table import Items
 from modelmetry.errors import BadInput
 from modelmetry.items import Generator
-from modelmetry.reports.words import count
+from modelmetry.reports.words import count, size
 from modelmetry.runs.record import RunRecord
 from modelmetry.suites import Suite, Task, generator_of, names
 
@@ -41,13 +41,12 @@ def population(suite: Suite, items: Items) -> list[str]:
             where = items.split.at(label)
             if not where.any():
                 continue
-            n = len(np.unique(items.problem.codes[where]))
+            n = len(np.unique(items.problem[where]))
             if generator is None:
                 drawn = f"{count(n, 'problem')} of the {task.generator} generator"
             else:
-                held = generator.count(split)
-                size = f"{held:,}" if held < 10**7 else f"{held:.2g}"
-                drawn = f"{n:,} of the {size} problems that the split holds: "
+                held = size(generator.count(split))
+                drawn = f"{n:,} of the {held} problems that the split holds: "
                 drawn += generator.splits[split]
             paragraphs.append(f"{label}: {drawn}.")
     paragraphs.append(

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from modelmetry.analyses.comparison import compare, run_names, same_items
 from modelmetry.analyses.estimates import Analysis, analyze
-from modelmetry.analyses.table import KINDS
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, cannot_write
+from modelmetry.reports.layout import rendered
 from modelmetry.reports.page import Page, Shown, run_part
 from modelmetry.reports.samples import MOST_SAMPLES, Samples, choose_rows, embedded, pick
-from modelmetry.reports.sections import css
 from modelmetry.reports.tables import estimates_csv, write_scores
 from modelmetry.reports.together import Together, together
 from modelmetry.reports.words import count, listed
 from modelmetry.runs.record import RunRecord
-
-if TYPE_CHECKING:
-    import jinja2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +57,8 @@ def write_report(out: Path, sections: Sequence[Section]) -> list[Path]:
     found = [analyze(section.record, section.scores) for section in sections]
     page = build_page(found, _shown(sections))
     texts = {
-        "report.html": _render("report.html.jinja", page),
-        "report.md": _render("report.md.jinja", page),
+        "report.html": rendered("report.html.jinja", page=page),
+        "report.md": rendered("report.md.jinja", page=page),
         "estimates.csv": estimates_csv([(part.record, part.rows) for part in found]),
     }
     scores = out / "scores.parquet"
@@ -75,7 +69,7 @@ def write_report(out: Path, sections: Sequence[Section]) -> list[Path]:
             (out / name).write_bytes(text.encode("utf-8", "replace"))
         write_scores(scores, _joined(sections))
     except OSError as error:
-        raise BadInput(f"{out}: cannot be written: {error.strerror or error}") from error
+        raise cannot_write(out, error) from error
     return [*(out / name for name in texts), scores]
 
 
@@ -139,27 +133,3 @@ def _joined(sections: Sequence[Section]) -> pa.Table:
         for section in sections
     ]
     return pa.concat_tables(tables).unify_dictionaries()
-
-
-def _render(template: str, page: Page) -> str:
-    kinds = [{"name": kind, "css": css(kind)} for kind in KINDS]
-    return _environment().get_template(template).render(page=page, kinds=kinds)
-
-
-@cache
-def _environment() -> jinja2.Environment:
-    import jinja2
-
-    from modelmetry.reports.words import markdown
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=jinja2.select_autoescape(
-            enabled_extensions=("html.jinja",), disabled_extensions=("md.jinja",), default=True
-        ),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["md"] = markdown
-    return environment

@@ -16,7 +16,16 @@ from modelmetry.reports.figures import (
     difference_scale,
     share_mark,
 )
-from modelmetry.reports.words import DASH, count, digits, interval, percent, points, points_interval
+from modelmetry.reports.words import (
+    DASH,
+    count,
+    css,
+    digits,
+    interval,
+    percent,
+    points,
+    points_interval,
+)
 from modelmetry.statistics import Estimate
 
 
@@ -206,11 +215,6 @@ class Outcomes:
 
 
 _TEXT_FROM = 7.0  # percent of the width below which a piece is too narrow for its label
-
-
-def css(kind: str) -> str:
-    """The name of a kind in style sheets."""
-    return kind.replace(" ", "-")
 
 
 def outcome_bars(

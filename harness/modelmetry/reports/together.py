@@ -18,6 +18,7 @@ from modelmetry.reports.figures import (
 )
 from modelmetry.reports.sections import Rows
 from modelmetry.reports.words import (
+    DASH,
     count,
     digits,
     interval,
@@ -63,12 +64,13 @@ def together(runs: Sequence[Analysis], names: Sequence[str], rows: Sequence[Comp
             sentences=[], accuracy=_accuracy(runs, names, splits), differences=None, note=note
         )
     family = rows[0].comparison.family_size
+    exact = listed(sorted({row.comparison.exact_method for row in rows}))
     return Together(
         sentences=[_sentence(rows, split) for split in primary(runs[0].record, runs[0].items)],
         accuracy=_accuracy(runs, names, splits),
         differences=_differences(rows, splits),
         note=f"Pairs are matched item by item and clustered by problem; p is corrected by Holm for "
-        f"{count(family, 'comparison')}. A tie is a pair that was not told apart; detectable is the "
+        f"{count(family, 'comparison')}. Exact test: {exact}. A tie is a pair that was not told apart; detectable is the "
         "smallest true difference that this design shows with 80\u00a0% power.",
     )
 
@@ -115,11 +117,7 @@ def _differences(rows: Sequence[Compared], splits: Sequence[str]) -> Forest:
     for row in sorted(rows, key=lambda row: splits.index(row.split)):
         found, difference = row.comparison, row.comparison.difference
         name = f"{found.a} \u2212 {found.b}"
-        exact = (
-            "\u2013"
-            if found.p_exact is None
-            else f"{p_value(found.p_exact)} ({found.exact_method})"
-        )
+        exact = DASH if found.p_exact is None else p_value(found.p_exact)
         lines.append(
             ForestRow(
                 name=name,

@@ -10,6 +10,10 @@ NBSP = "\u00a0"
 MINUS = "\u2212"
 DASH = "\u2013"
 
+_SUPERSCRIPT = str.maketrans(
+    "0123456789", "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
+)
+
 
 def digits(estimate: Estimate) -> int:
     """Decimals of a percentage that its uncertainty supports: 1, or 2 where that is small."""
@@ -70,11 +74,24 @@ def count(n: int, noun: str, plural: str = "") -> str:
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
 
 
+def size(n: int) -> str:
+    """A whole number of any size: `1,122`, `8.2 x 10^11` with superscripts."""
+    if n < 10**7:
+        return f"{n:,}"
+    mantissa, exponent = f"{n:.1e}".split("e+")
+    return f"{mantissa}{NBSP}\u00d7{NBSP}10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
 def listed(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def css(kind: str) -> str:
+    """The name of a kind of result in style sheets."""
+    return kind.replace(" ", "-")
 
 
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~"} | {"\n": " ", "\r": " "})

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from modelmetry.errors import BadInput, ModelmetryError
+from modelmetry.errors import BadInput, cannot_write
 from modelmetry.runs.record import RunRecord
 from modelmetry.runs.store import Store
 
@@ -54,7 +54,7 @@ def write_record(folder: Path, record: RunRecord) -> None:
         temporary.write_bytes(data)
         temporary.replace(folder / RECORD)
     except OSError as error:
-        raise ModelmetryError(f"{folder / RECORD}: cannot be written: {error}") from error
+        raise cannot_write(folder / RECORD, error) from error
 
 
 def open_store(folder: Path) -> Store:
@@ -81,11 +81,9 @@ def make(log_dir: Path, suite: str, model: str) -> Path:
         try:
             folder.mkdir(parents=True)
         except FileExistsError:
-            if not log_dir.is_dir():
-                raise BadInput(f"{log_dir}: not a folder; allowed: one to write in") from None
             continue
         except OSError as error:
-            raise BadInput(f"{log_dir}: cannot be written: {error.strerror}") from error
+            raise cannot_write(log_dir, error) from error
         return folder
     raise BadInput(f"{log_dir}: a thousand runs named {stem} exist already")
 

@@ -96,7 +96,7 @@ def estimate(
 
     Within bounds the interval is Wilson's with as many observations as would be worth as much if
     they were independent (`worth`), and Student's t with clusters - 1 degrees of freedom for the
-    normal quantile. Source: Kott and Carr (1997), Journal of Official Statistics 13, 1-14; Franco,
+    normal quantile. Source: Kott and Carr (1997), Journal of Official Statistics 13, 367-383; Franco,
     Little, Louis and Slud (2019), Journal of Survey Statistics and Methodology 7, 334-364. Without
     bounds it is the t interval.
 

@@ -88,7 +88,7 @@ def difference(
     """Mean of a - b over the same items, with a clustered t interval.
 
     The standard error is that of `means.mean` on the item differences; df = clusters - 1. Source:
-    Miller (2024), Adding error bars to evals, arXiv 2411.00640, section 4. Where all differences
+    Miller (2024), Adding error bars to evals, arXiv 2411.00640. Where all differences
     are the same the interval allows for what the clusters cannot have shown: with probability u
     = 1 - ((1 - level) / 2)^(1/G) a cluster may differ by as much as scores can (Hanley and
     Lippman-Hand 1983, JAMA 249, 1743-1745, the rule of three).
@@ -166,7 +166,7 @@ def detectable(estimate: Estimate, *, power: float = 0.8, level: float = 0.95) -
     """The smallest true difference that a design like this would show with some power.
 
     (t_{(1 + level)/2} + t_{power}) * SE with clusters - 1 degrees of freedom, which tends to
-    (1.960 + 0.842) * SE: Miller (2024), arXiv 2411.00640, section 5. Where the standard error is 0
+    (1.960 + 0.842) * SE: Miller (2024), arXiv 2411.00640. Where the standard error is 0
     the interval's half-width stands for it. 1, the largest difference of scores, is also the answer
     where more would be needed, or where there is no interval.
 
@@ -231,7 +231,7 @@ def sign_flip(
     The statistic is the size of the sum. Exact where the clusters that differ all differ by the same
     (a fair coin), or are at most 14 (every assignment of signs); else by Monte Carlo with the
     observed assignment counted in, which never gives 0. Source: Fisher (1935), The design of
-    experiments, section 21; Phipson and Smyth (2010), Statistical Applications in Genetics and
+    experiments, chapter III; Phipson and Smyth (2010), Statistical Applications in Genetics and
     Molecular Biology 9, 39.
 
     Args:

@@ -70,7 +70,7 @@ def fit(
     by the delta method and its interval is Fieller's: the difficulties at which the curve cannot be
     told from halfway. There are no lapses in the model: a model that slips on easy items too has a
     flatter curve. Source: Wichmann and Hill (2001), Perception & Psychophysics 63, 1293-1313; Finney
-    (1971), Probit analysis, section 4.5 (Abbott's correction is the guess rate); Fieller (1954),
+    (1971), Probit analysis (Abbott's correction is the guess rate); Fieller (1954),
     Journal of the Royal Statistical Society B 16, 175-185; Liang and Zeger (1986), Biometrika 73.
 
     There is no threshold, and `warnings` says why, where there is one difficulty only, accuracy is

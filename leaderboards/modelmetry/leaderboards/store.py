@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_type_hints
 
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, cannot_write
 from modelmetry.leaderboards.entry import COLUMNS, Entry
 from modelmetry.leaderboards.ranks import ranked
 
@@ -113,4 +113,4 @@ def _replace(path: Path, text: str) -> None:
         finally:
             beside.unlink(missing_ok=True)
     except OSError as error:
-        raise BadInput(f"{path}: cannot be written: {error.strerror}") from error
+        raise cannot_write(path, error) from error

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from modelmetry.errors import BadInput, ModelmetryError
+from modelmetry.errors import BadInput, cannot_write
 from modelmetry.items import Item, Seed, content_hash
 from modelmetry.suites.card import card
 from modelmetry.suites.render import edition as edition_name
@@ -125,7 +125,7 @@ def write(
         text = msgspec.json.format(_encode(manifest), indent=2)
         (folder / MANIFEST).write_bytes(text + b"\n")
     except OSError as error:
-        raise ModelmetryError(f"{folder}: cannot be written: {error}") from error
+        raise cannot_write(folder, error) from error
     return Edition(folder=folder, manifest=manifest)
 
 

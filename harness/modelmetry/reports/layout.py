@@ -1,0 +1,36 @@
+"""The templates and the one environment in which they are rendered."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from modelmetry.analyses.table import KINDS
+from modelmetry.reports.words import css, markdown
+
+if TYPE_CHECKING:
+    import jinja2
+
+
+def rendered(template: str, **values: Any) -> str:
+    """A template filled in; values are escaped for HTML in every template but Markdown's."""
+    kinds = [{"name": kind, "css": css(kind)} for kind in KINDS]
+    return _environment().get_template(template).render(kinds=kinds, **values)
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=jinja2.select_autoescape(
+            enabled_extensions=("html.jinja",), disabled_extensions=("md.jinja",), default=True
+        ),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["md"] = markdown
+    return environment
