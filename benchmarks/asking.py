@@ -105,10 +105,11 @@ def clients(base: str, n: int, folder: Path) -> dict[str, tuple[list[str], dict[
         found[f"modelmetry {spec}"] = ([*run, "--model", spec, "--log-dir", logs], environment)
     if importlib.util.find_spec("inspect_ai"):
         (folder / "sums.py").write_text(INSPECT)
+        options = f"-T n={n} --model openai-api/stub/stub --max-connections 64 --max-tokens 16"
+        quiet = f"--temperature 0 --display none --log-dir {folder / 'inspect'}"
+        task = [sys.executable, "-m", "inspect_ai", "eval", str(folder / "sums.py")]
         found["inspect"] = (
-            [sys.executable, "-m", "inspect_ai", "eval", str(folder / "sums.py"), "-T", f"n={n}"]
-            + ["--model", "openai-api/stub/stub", "--max-connections", "64", "--max-tokens", "16"]
-            + ["--temperature", "0", "--display", "none", "--log-dir", str(folder / "inspect")],
+            [*task, *options.split(), *quiet.split()],
             {"STUB_API_KEY": "x", "STUB_BASE_URL": base},
         )
     return found
@@ -116,7 +117,9 @@ def clients(base: str, n: int, folder: Path) -> dict[str, tuple[list[str], dict[
 
 def main() -> None:
     """Measure everything in turn and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--latency-ms", type=float, default=0.0)

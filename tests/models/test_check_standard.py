@@ -19,7 +19,7 @@ from modelmetry.items import Part, Seed, load, message
 from modelmetry.models import Rejected, Request, resolve, sampling_seed
 from modelmetry.models.check_standard import FOLDER, CheckStandard, digests
 from modelmetry.models.check_standard.forward import Llama
-from modelmetry.models.check_standard.tokenizer import SPECIAL, Tokenizer, chat
+from modelmetry.models.check_standard.tokenizer import SPECIAL, chat
 from modelmetry.scoring import score
 from modelmetry.statistics import proportions
 from modelmetry.suites import generator_of, items, read

@@ -172,3 +172,33 @@ def suite() -> Suite:
 def section(suite: Suite) -> Section:
     """A run with right, wrong and missing answers of every kind."""
     return simulated(suite, failing=0.1)
+
+
+def small_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """A table of scores from the columns that matter to a test; the others are filled in."""
+    full = []
+    for row in rows:
+        problem, wording = row.get("problem", "p"), row.get("wording", "plain")
+        value = row.get("value")
+        plain = {
+            "item": f"addition/{problem}/{wording}",
+            "problem": problem,
+            "task": "addition",
+            "split": "held-out",
+            "wording": wording,
+            "repeat": 0,
+            "cluster": problem,
+            "value": value,
+            "outcome": "instrument failed" if value is None else "answered",
+            "reason": "",
+            "answer": "",
+            "expected": "1",
+            "chance": 0.0,
+            "difficulty": 1.0,
+            "input_tokens": 0,
+            "output_tokens": 0,
+            "factors": '{"digits":1}',
+        }
+        full.append({**plain, **row})
+    columns = {name: [row[name] for row in full] for name in SCHEMA.names}
+    return pa.table(columns, schema=SCHEMA)

@@ -9,10 +9,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from modelmetry.items import Problem
+from modelmetry.analyses.measures import Row
+from modelmetry.errors import BadInput
+from modelmetry.items import Generator, Problem, Seed, load
 from modelmetry.models import Response
+from modelmetry.runs.record import RunRecord
 from modelmetry.scoring import Scorer, score
 from modelmetry.statistics import Estimate, means
+from modelmetry.suites import Task, generator_of
 
 _CANDIDATES = 20
 """Constant answers tried: the most common ones."""
@@ -20,7 +24,22 @@ _CANDIDATES = 20
 _MOST = 2_000
 """Problems that naive Bayes looks at, which bounds its memory at about 100 MB."""
 
+_REDRAWN = 300
+"""Problems per split that a report draws anew: some 20 ms."""
+
 _TOKEN = re.compile(r"\w+|[^\w\s]")
+
+
+def draw(generator: Generator, seed: int, split: str, n: int) -> list[Problem]:
+    """The first `n` distinct problems of a split, or as many as there are."""
+    problems: dict[str, Problem] = {}
+    root, points = Seed(root=seed), generator.count(split)
+    for index in range(points):
+        if len(problems) >= n:
+            break
+        problem = generator.problem(root, split, index)
+        problems.setdefault(problem.uid, problem)
+    return list(problems.values())
 
 
 def right(scorer: Scorer, problem: Problem, answer: str) -> bool:
@@ -29,13 +48,16 @@ def right(scorer: Scorer, problem: Problem, answer: str) -> bool:
     return score(scorer, problem.target, response).value == 1.0
 
 
-def constant_answer(problems: Sequence[Problem], scorer: Scorer, seed: int) -> Estimate:
-    """What one answer to every question scores on half of the problems, chosen on the other half.
+def constant_answer(problems: Sequence[Problem], scorer: Scorer, seed: int) -> tuple[str, Estimate]:
+    """The one answer to every question that scores best on half of the problems.
 
     Args:
         problems: Two or more.
         scorer: The suite's scorer.
         seed: Of the random halves.
+
+    Returns:
+        The answer, one of the 20 most common keys, and what it scores on the other half.
     """
     fit, test = _halves(len(problems), seed)
     common = Counter(problems[i].target.answers[0] for i in fit).most_common(_CANDIDATES)
@@ -43,7 +65,38 @@ def constant_answer(problems: Sequence[Problem], scorer: Scorer, seed: int) -> E
         (answer for answer, _ in common),
         key=lambda answer: sum(right(scorer, problems[i], answer) for i in fit),
     )
-    return _accuracy(problems, test, [right(scorer, problems[i], best) for i in test])
+    return best, _accuracy(problems, test, [right(scorer, problems[i], best) for i in test])
+
+
+def constant_rows(record: RunRecord) -> list[Row]:
+    """What always giving one answer scores on every split, as rows of the run's estimates.
+
+    Over the first 300 problems of the run's seed, whether or not they were asked. There is no row
+    for a task whose generator is not installed as it was when the run was made.
+
+    Args:
+        record: The run's identity card.
+    """
+    rows = []
+    for task in record.suite.tasks:
+        generator = same_generator(task)
+        if generator is None:
+            continue
+        for split in task.splits:
+            problems = draw(generator, record.seed, split, _REDRAWN)
+            answer, found = constant_answer(problems, load("scorers", task.scorer), record.seed)
+            label = record.suite.label(task.name, split)
+            rows.append(Row(split=label, kind="constant answer", of=answer, estimate=found))
+    return rows
+
+
+def same_generator(task: Task) -> Generator | None:
+    """The task's generator, or None where what is installed is not what the run asked."""
+    try:
+        generator = generator_of(task)
+        return generator if generator.fingerprint() == task.fingerprint else None
+    except (BadInput, TypeError):
+        return None
 
 
 def bag_of_words(

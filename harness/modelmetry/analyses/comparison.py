@@ -62,6 +62,11 @@ def compare(
     """
     if len(runs) < 2:
         raise BadInput(f"compare: {len(runs)} runs; allowed: two or more")
+    editions = {record.edition: record.id for record, _ in runs}
+    if len(editions) > 1 and not intersection:
+        # Small spaces can give two seeds the same problems, but never the same examples.
+        asked = ", ".join(f"{run} asked {edition}" for edition, run in editions.items())
+        raise BadInput(f"compare: {asked}; allowed: runs of one edition (one suite, seed, limit)")
     names = run_names([record for record, _ in runs])
     tables = [read_items(scores) for _, scores in runs]
     rng = np.random.default_rng(seed)

@@ -7,6 +7,7 @@ from itertools import chain
 
 import pyarrow as pa
 
+from modelmetry.analyses.baselines import constant_rows
 from modelmetry.analyses.contrasts import contrast_rows
 from modelmetry.analyses.difficulty import Curve, find_curves, threshold_rows
 from modelmetry.analyses.measures import Row, accuracy
@@ -54,6 +55,7 @@ def analyze(record: RunRecord, scores: pa.Table) -> Analysis:
     residues = find_residues(record.suite, scores)
     rows = [
         *chain.from_iterable(split_rows(items, label) for label in split_labels(record, items)),
+        *constant_rows(record),
         *contrast_rows(record.suite, items),
         *threshold_rows(curves),
         *residue_rows(residues),

@@ -18,7 +18,7 @@ Kind = Literal[
     "accuracy among answered",
     "balanced accuracy",
     "chance",
-    "most common answer",
+    "constant answer",
     "accuracy if unscored wrong",
     "accuracy if unscored right",
     "wording",

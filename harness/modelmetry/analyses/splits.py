@@ -34,7 +34,7 @@ def split_rows(items: Items, label: str) -> Iterator[Row]:
         yield Row(split=label, kind="accuracy", estimate=overall)
         yield from chain(
             _answered(items, where, label),
-            _classes(items, where, label, overall),
+            _classes(items, where, label),
             _wordings(items, where, label, overall),
             _levels(items, where, label),
         )
@@ -62,8 +62,8 @@ def _bounds(items: Items, where: np.ndarray, label: str) -> Iterator[Row]:
     yield Row(split=label, kind="accuracy if unscored right", estimate=high)
 
 
-def _classes(items: Items, where: np.ndarray, label: str, overall: Estimate) -> Iterator[Row]:
-    """What few distinct right answers allow: balanced accuracy, and the most common key."""
+def _classes(items: Items, where: np.ndarray, label: str) -> Iterator[Row]:
+    """Balanced accuracy, where the right answers are few."""
     kept = where & items.scored
     keys = items.expected.codes[kept]
     classes, counts = np.unique(keys, return_counts=True)
@@ -74,9 +74,6 @@ def _classes(items: Items, where: np.ndarray, label: str, overall: Estimate) -> 
     )
     unscored = int(items.unscored[where].sum())
     yield Row(split=label, kind="balanced accuracy", estimate=replace(found, unscored=unscored))
-    key = items.expected.names[classes[counts.argmax()]]
-    share = known(float(counts.max() / counts.sum()), overall, "known from the problems")
-    yield Row(split=label, kind="most common answer", of=key, estimate=share)
 
 
 def _wordings(items: Items, where: np.ndarray, label: str, overall: Estimate) -> Iterator[Row]:

@@ -9,13 +9,16 @@ from itertools import combinations
 
 import msgspec
 
-from modelmetry.analyses.baselines import bag_of_words, constant_answer, right
-from modelmetry.items import Generator, Problem, Seed, load
+from modelmetry.analyses.baselines import bag_of_words, constant_answer, draw, right
+from modelmetry.items import Generator, Problem, load
 from modelmetry.scoring import Scorer
 from modelmetry.statistics import Estimate, proportions
 from modelmetry.suites import Suite, Task, generator_of, render
 
 _SHOWN_ANSWERS = 12
+_SHALLOW = 0.05
+"""How far above chance the interval of a shallow baseline lies before it is pointed out."""
+
 _IMPLAUSIBLE = 1e-6
 """A seed overlap less likely than this by chance is a failure."""
 
@@ -41,10 +44,12 @@ class SplitCheck:
         marginals: The most common canonical answers and their shares.
         chance: Mean probability that a uniform guess is right.
         constant: What always giving one answer scores; the answer was chosen on the other half.
+        constant_answer: That answer.
         bag_of_words: What naive Bayes over the question's words scores, trained on the other half.
         seed_shared: Problems shared with the next seed's draw of the same size.
         seed_expected: How many chance shares in a space of this size.
-        failures: What is wrong, one sentence each; empty where the split passes.
+        failures: What is wrong, one line each; empty where the split passes.
+        warnings: What a reader of the accuracy should know, one line each.
     """
 
     split: str
@@ -62,10 +67,12 @@ class SplitCheck:
     marginals: dict[str, float]
     chance: float
     constant: Estimate
+    constant_answer: str
     bag_of_words: Estimate
     seed_shared: int
     seed_expected: float
     failures: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +129,7 @@ def verify(suite: Suite, *, n: int = 1000, seed: int = 0) -> Certificate:
     checks: list[SplitCheck] = []
     overlaps: list[Overlap] = []
     for task in suite.tasks:
-        drawn = {split: _draw(generator_of(task), seed, split, n) for split in _splits(task)}
+        drawn = {split: draw(generator_of(task), seed, split, n) for split in _splits(task)}
         checks += [
             _check(task, suite.label(task.name, split), problems, seed)
             for split, problems in drawn.items()
@@ -156,25 +163,14 @@ def _splits(task: Task) -> list[str]:
     return list(dict.fromkeys([*examples, *task.splits]))
 
 
-def _draw(generator: Generator, seed: int, split: str, n: int) -> list[Problem]:
-    """As many of the first `n` distinct problems as there are."""
-    problems: dict[str, Problem] = {}
-    root, points = Seed(root=seed), generator.count(split)
-    for index in range(points):
-        if len(problems) >= n:
-            break
-        problem = generator.problem(root, split, index)
-        problems.setdefault(problem.uid, problem)
-    return list(problems.values())
-
-
 def _check(task: Task, label: str, problems: Sequence[Problem], seed: int) -> SplitCheck:
     generator, scorer = generator_of(task), load("scorers", task.scorer)
     total, split, points = len(problems), problems[0].split, problems[-1].index + 1
     asked = [[render(prompt, problem) for problem in problems] for prompt in task.prompts]
     given = Counter(problem.target.answers[0] for problem in problems)
     wrong = sum(not _agrees(generator, scorer, problem) for problem in problems)
-    again = {problem.uid for problem in _draw(generator, seed + 1, split, total)}
+    answer, constant = constant_answer(problems, scorer, seed)
+    again = {problem.uid for problem in draw(generator, seed + 1, split, total)}
     found = SplitCheck(
         split=label,
         generator=task.generator,
@@ -190,12 +186,13 @@ def _check(task: Task, label: str, problems: Sequence[Problem], seed: int) -> Sp
         answers=len(given),
         marginals={answer: n / total for answer, n in given.most_common(_SHOWN_ANSWERS)},
         chance=sum(problem.target.chance for problem in problems) / total,
-        constant=constant_answer(problems, scorer, seed),
+        constant=constant,
+        constant_answer=answer,
         bag_of_words=bag_of_words(problems, asked[0], scorer, seed),
         seed_shared=len(again.intersection(problem.uid for problem in problems)),
         seed_expected=_expected_overlap(generator, split, points),
     )
-    return replace(found, failures=_failures(found))
+    return replace(found, failures=_failures(found), warnings=_warnings(found))
 
 
 def _failures(check: SplitCheck) -> tuple[str, ...]:
@@ -209,6 +206,19 @@ def _failures(check: SplitCheck) -> tuple[str, ...]:
         f"the next seed shares {shared}": _implausible(check),
     }
     return tuple(line for line, failed in lines.items() if failed)
+
+
+def _warnings(check: SplitCheck) -> tuple[str, ...]:
+    """Baselines that are clearly better than chance without doing what is asked."""
+    shallow = {
+        f"always answering {check.constant_answer!r}": check.constant,
+        "naive Bayes over the question's words": check.bag_of_words,
+    }
+    return tuple(
+        f"{name} scores {found.value:.3f}, a uniform guess {check.chance:.3f}"
+        for name, found in shallow.items()
+        if (found.low or 0.0) > check.chance + _SHALLOW
+    )
 
 
 def _implausible(check: SplitCheck) -> bool:

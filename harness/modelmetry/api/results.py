@@ -15,8 +15,8 @@ from modelmetry.runs import RunRecord
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
-    from modelmetry.analyses.comparison import Row
 
+    from modelmetry.analyses.comparison import Row
     from modelmetry.reports import Sample
 
 
@@ -94,12 +94,13 @@ def report(
     return write_report(Path(out), sections)
 
 
-def compare(run_folders: Sequence[str | Path], *, seed: int = 0) -> list[Row]:
+def compare(run_folders: Sequence[str | Path], *, seed: int = 0, common: bool = False) -> list[Row]:
     """Compare runs that asked the same items: paired, clustered, corrected for their number.
 
     Args:
         run_folders: Two or more runs.
         seed: Seed of the resampling.
+        common: Whether to compare on the items in common, where the runs asked others too.
 
     Returns:
         Rows of `modelmetry.analyses.comparison.Row`.
@@ -110,7 +111,9 @@ def compare(run_folders: Sequence[str | Path], *, seed: int = 0) -> list[Row]:
     from modelmetry.analyses.comparison import compare as compare_runs
 
     reads = [read_run(folder) for folder in run_folders]
-    return compare_runs([(read.record, read.scores) for read in reads], seed=seed)
+    return compare_runs(
+        [(read.record, read.scores) for read in reads], seed=seed, intersection=common
+    )
 
 
 def update_leaderboard(

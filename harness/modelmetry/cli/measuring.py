@@ -66,13 +66,14 @@ def report(run_folders: tuple[Path, ...], out: Path | None) -> None:
 
 @click.command()
 @options.runs
-@options.seed
-def compare(run_folders: tuple[Path, ...], seed: int) -> None:
+@options.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the resampling.")
+@options.option("--common", is_flag=True, help="Compare on the items that both runs have.")
+def compare(run_folders: tuple[Path, ...], seed: int, common: bool) -> None:
     """Compare runs that asked the same items: paired, clustered, corrected; ties named."""
     from modelmetry import api
     from modelmetry.cli import display
 
-    display.comparison(api.compare(run_folders, seed=seed))
+    display.comparison(api.compare(run_folders, seed=seed, common=common))
 
 
 @click.group()

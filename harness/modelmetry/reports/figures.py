@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelmetry.reports.words import digits, interval, percent, points, points_interval
 from modelmetry.statistics import Estimate
@@ -66,7 +66,8 @@ class Mark:
         x: Place of the estimate, or None where there is none.
         low: Place of the interval's lower end, or None.
         high: Place of the interval's upper end, or None.
-        chance: Place of the reference mark, or None.
+        chance: Place of what guessing scores, or None.
+        constant: Place of what always giving one answer scores, or None.
     """
 
     says: str
@@ -75,6 +76,7 @@ class Mark:
     low: str | None = None
     high: str | None = None
     chance: str | None = None
+    constant: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,18 +129,29 @@ SHARES = Scale(low=0.0, high=1.0)
 SHARE_TICKS = SHARES.ticks(_QUARTERS, ["0", "25", "50", "75", "100\u00a0%"])
 
 
-def share_mark(name: str, estimate: Estimate | None, chance: float | None = None) -> Mark:
-    """A share in [0, 1] on its track, with the reference that it is read against."""
+def share_mark(
+    name: str,
+    estimate: Estimate | None,
+    *,
+    chance: float | None = None,
+    constant: float | None = None,
+) -> Mark:
+    """A share in [0, 1] on its track, with the references that it is read against."""
     if estimate is None:
         return Mark(says=f"{name}: nothing could be scored", ticks=SHARE_TICKS)
     says = f"{name}: {percent(estimate.value, digits(estimate))}, interval {interval(estimate)}"
-    reference = "" if chance is None else f", reference {percent(chance)}"
-    return _mark(SHARES, SHARE_TICKS, estimate, says + reference, chance)
+    if chance is not None:
+        says += f", guessing {percent(chance)}"
+    if constant is not None:
+        says += f", one constant answer {percent(constant)}"
+    return replace(
+        _mark(SHARES, SHARE_TICKS, estimate, says),
+        chance=None if chance is None else SHARES.at(chance),
+        constant=None if constant is None else SHARES.at(constant),
+    )
 
 
-def _mark(
-    scale: Scale, ticks: tuple[Tick, ...], estimate: Estimate, says: str, chance: float | None
-) -> Mark:
+def _mark(scale: Scale, ticks: tuple[Tick, ...], estimate: Estimate, says: str) -> Mark:
     low, high = estimate.low, estimate.high
     return Mark(
         says=says,
@@ -146,7 +159,6 @@ def _mark(
         x=scale.at(estimate.value),
         low=None if low is None else scale.at(low),
         high=None if high is None else scale.at(high),
-        chance=None if chance is None else scale.at(chance),
     )
 
 
@@ -166,4 +178,4 @@ def difference_mark(name: str, estimate: Estimate, scale: Scale, ticks: tuple[Ti
     """A difference of shares on its track."""
     value = points(estimate.value, digits(estimate))
     says = f"{name}: {value} percentage points, interval {points_interval(estimate)}"
-    return _mark(scale, ticks, estimate, says, None)
+    return _mark(scale, ticks, estimate, says)

@@ -14,6 +14,9 @@ from modelmetry.reports.words import count, digits, interval, listed, percent
 from modelmetry.runs.record import RunRecord
 from modelmetry.statistics import Estimate
 
+_NOTABLE = 0.05
+"""How far above chance a constant answer scores before the headline speaks of it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Headline:
@@ -66,29 +69,37 @@ def _headline(record: RunRecord, items: Items, rows: Sequence[Row], label: str) 
     found = find(rows, label, "accuracy")
     if found is None:
         return Headline(before=before, value="could not be scored", after="on a single answer.")
-    chance = find(rows, label, "chance")
-    after = f"(95\u00a0% interval {interval(found)}){_beside(found, chance)}."
-    return Headline(
-        before=f"{before} is right on", value=percent(found.value, digits(found)), after=after
-    )
+    after = f"(95\u00a0% interval {interval(found)}){_beside(rows, label, found)}."
+    value = percent(found.value, digits(found))
+    return Headline(before=f"{before} is right on", value=value, after=after)
 
 
 def _times(n: int) -> str:
     return "twice" if n == 2 else count(n, "time")
 
 
-def _beside(found: Estimate, chance: Estimate | None) -> str:
-    """How the accuracy stands to a uniform guess."""
-    if chance is None:
-        return ""
-    guess = percent(chance.value, 1 if chance.value == 0 or chance.value >= 0.0005 else 3)
+def _beside(rows: Sequence[Row], label: str, found: Estimate) -> str:
+    """How the accuracy stands to a uniform guess, and to one answer given always."""
+    said = ""
+    if chance := find(rows, label, "chance"):
+        small = 0 < chance.value < 0.0005
+        said = (
+            f", {_stands(found, chance.value)} chance ({percent(chance.value, 3 if small else 1)})"
+        )
+    constant = next((r for r in rows if r.split == label and r.kind == "constant answer"), None)
+    if chance and constant and constant.estimate.value > chance.value + _NOTABLE:
+        score = constant.estimate.value
+        said += f" and {_stands(found, score)} always answering \u201c{constant.of}\u201d"
+        said += f" ({percent(score)})"
+    return said
+
+
+def _stands(found: Estimate, reference: float) -> str:
     if found.low is None or found.high is None:
-        return f"; chance is {guess}"
-    if found.low > chance.value:
-        return f", above chance ({guess})"
-    if found.high < chance.value:
-        return f", below chance ({guess})"
-    return f", not told apart from chance ({guess})"
+        return "beside"
+    if found.low > reference:
+        return "above"
+    return "below" if found.high < reference else "not told apart from"
 
 
 def find(rows: Sequence[Row], split: str, kind: str) -> Estimate | None:

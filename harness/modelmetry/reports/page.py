@@ -129,7 +129,7 @@ def run_part(found: Analysis, anchor: str) -> RunPart:
         outcomes=sections.outcome_bars(items, shown, _reasons(found.scores)),
         residues=sections.residue_forest(found.residues),
         population=provenance.population(suite, items),
-        intervals=provenance.intervals(record, items),
+        intervals=provenance.intervals(record),
         facts=provenance.facts(record, answers),
         tasks=_tasks(suite),
         commands=provenance.commands(record),

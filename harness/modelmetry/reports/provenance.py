@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 
+import msgspec
 import numpy as np
 
+from modelmetry.analyses.baselines import same_generator
 from modelmetry.analyses.table import Items
 from modelmetry.errors import BadInput
-from modelmetry.items import Generator
+from modelmetry.items import load
 from modelmetry.reports.words import count, size
 from modelmetry.runs.record import RunRecord
-from modelmetry.suites import Suite, Task, generator_of, names
+from modelmetry.suites import Suite, names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +37,7 @@ def population(suite: Suite, items: Items) -> list[str]:
     """What the numbers speak about, in paragraphs: the splits' own words and how they are drawn."""
     paragraphs = []
     for task in suite.tasks:
-        generator = installed_generator(task)
+        generator = same_generator(task)
         for split in task.splits:
             label = suite.label(task.name, split)
             where = items.split.at(label)
@@ -57,27 +59,17 @@ def population(suite: Suite, items: Items) -> list[str]:
     return paragraphs
 
 
-def installed_generator(task: Task) -> Generator | None:
-    """The task's generator, or None where the one that asked is not what is installed."""
-    try:
-        generator = generator_of(task)
-        return generator if generator.fingerprint() == task.fingerprint else None
-    except (BadInput, TypeError):
-        return None
-
-
 def split_meanings(suite: Suite) -> dict[str, str]:
     """What each split tests, by label; without the splits of generators that are not installed."""
     return {
         suite.label(task.name, split): says
         for task in suite.tasks
-        for split, says in getattr(installed_generator(task), "splits", {}).items()
+        for split, says in getattr(same_generator(task), "splits", {}).items()
     }
 
 
-def intervals(record: RunRecord, items: Items) -> list[str]:
+def intervals(record: RunRecord) -> list[str]:
     """What the intervals hold and what they leave out, in paragraphs."""
-    wordings = len(items.wording.names)
     repeats = (
         f"Each item was asked {record.repeats} times and its answers averaged first, so decoding "
         "noise is in the intervals."
@@ -92,8 +84,7 @@ def intervals(record: RunRecord, items: Items) -> list[str]:
         "belong to its cluster."
     )
     lacks = (
-        f"It does not hold: wordings other than the {wordings} used (their spread is reported "
-        "beside), other sampling settings, other versions of the model, the solved examples "
+        "It does not hold: wordings other than those used (their spread is reported beside), other sampling settings, other versions of the model, the solved examples "
         "that prompts draw from one pool, or the number of rows read at once: each row is covered "
         "at 95 % by itself."
     )
@@ -143,4 +134,24 @@ def commands(record: RunRecord) -> list[str]:
         words += ["--temperature", f"{changed.temperature:g}"]
     if changed.max_tokens != suite.sampling.max_tokens:
         words += ["--max-tokens", str(changed.max_tokens)]
+    words += _model_options(record)
     return [shlex.join(words), shlex.join(["modelmetry", "report", f"runs/{record.id}"])]
+
+
+def _model_options(record: RunRecord) -> list[str]:
+    """`-M` words for the settings of the model that are options and are not the default."""
+    settings = {name: value for name, value in record.identity.items() if name != "model"}
+    if not settings:
+        return []
+    provider, _, name = record.model.partition("/")
+    try:
+        kind = load("models", provider).kind(name)
+    except (BadInput, AttributeError):
+        return []
+    defaults = {field.name: field.default for field in fields(kind) if field.init}
+    given = {k: v for k, v in settings.items() if k in defaults and v != defaults[k]}
+    return [word for k, v in given.items() for word in ("-M", f"{k}={_option(v)}")]
+
+
+def _option(value: object) -> str:
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()

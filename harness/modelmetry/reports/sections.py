@@ -55,9 +55,12 @@ def accuracy_forest(rows: Rows, labels: Sequence[str], meanings: Mapping[str, st
         optional["if answered"] = "accuracy among answered"
     if rows.all("balanced accuracy"):
         optional["balanced"] = "balanced accuracy"
+    if rows.all("constant answer"):
+        optional["constant"] = "constant answer"
     lines = []
     for label in labels:
         found, chance = rows.one("accuracy", label), rows.one("chance", label)
+        constant = rows.one("constant answer", label)
         others = [rows.one(kind, label) for kind in optional.values()]
         facts = (
             interval(found) if found else "none",
@@ -72,7 +75,12 @@ def accuracy_forest(rows: Rows, labels: Sequence[str], meanings: Mapping[str, st
                 name=label,
                 note=meanings.get(label, ""),
                 value=percent(found.value, digits(found)) if found else "unscored",
-                mark=share_mark(label, found, chance.value if chance else None),
+                mark=share_mark(
+                    label,
+                    found,
+                    chance=chance.value if chance else None,
+                    constant=constant.value if constant else None,
+                ),
                 facts=facts,
             )
         )
@@ -168,7 +176,7 @@ def residue_forest(residues: Sequence[Residue]) -> Forest | None:
                 name=name,
                 group=group,
                 value=percent(found.share.value),
-                mark=share_mark(f"{found.split}, {name}", found.share, found.expected),
+                mark=share_mark(f"{found.split}, {name}", found.share, chance=found.expected),
                 facts=(interval(found.share), percent(found.expected)),
             )
         )

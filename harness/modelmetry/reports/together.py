@@ -86,6 +86,7 @@ def _accuracy(runs: Sequence[Analysis], names: Sequence[str], splits: Sequence[s
         for i, (run, name) in enumerate(zip(runs, names, strict=True)):
             rows = Rows(run.rows)
             found, chance = rows.one("accuracy", split), rows.one("chance", split)
+            constant = rows.one("constant answer", split)
             if found is None:
                 continue
             lines.append(
@@ -93,7 +94,12 @@ def _accuracy(runs: Sequence[Analysis], names: Sequence[str], splits: Sequence[s
                     name=name,
                     group=group,
                     value=percent(found.value, digits(found)),
-                    mark=share_mark(f"{split}, {name}", found, chance.value if chance else None),
+                    mark=share_mark(
+                        f"{split}, {name}",
+                        found,
+                        chance=chance.value if chance else None,
+                        constant=constant.value if constant else None,
+                    ),
                     facts=(
                         interval(found),
                         f"{found.n:,}",

@@ -1,0 +1,53 @@
+"""Accuracy against difficulty."""
+
+from __future__ import annotations
+
+import pytest
+
+from modelmetry.analyses.difficulty import MOST_POINTS, find_curves, threshold_rows
+from modelmetry.analyses.table import read_items
+
+
+def test_the_threshold_of_a_known_respondent_is_found(simulated, addition_suite):
+    """A respondent whose logit is 3.5 minus the digits is half-way at 3.5 digits."""
+    suite = addition_suite({"held-out": 100, "longer": 300})
+    items = read_items(simulated(suite, ability=3.5, repeats=2).scores)
+    (curve,) = find_curves(suite, items)
+    assert curve.threshold is not None
+    assert curve.threshold.low < 3.5 < curve.threshold.high
+    assert curve.threshold.value == pytest.approx(3.5, abs=0.3)
+    (row,) = threshold_rows([curve])
+    assert (row.split, row.estimand) == ("addition", "difficulty threshold: digits")
+
+
+def test_a_flat_respondent_has_a_reason_instead_of_a_threshold(simulated, addition_suite):
+    """Someone who is always right has no threshold, and the curve says why."""
+    suite = addition_suite({"held-out": 30, "longer": 30})
+    (curve,) = find_curves(suite, read_items(simulated(suite, ability=30.0).scores))
+    assert curve.threshold is None
+    assert "saturated" in curve.reason
+
+
+def test_points_cover_every_split_and_level(simulated, addition_suite):
+    """Two digits in one split and three to six in the other are six points."""
+    suite = addition_suite({"held-out": 60, "longer": 60})
+    (curve,) = find_curves(suite, read_items(simulated(suite).scores))
+    found = [(point.split, point.level) for point in curve.points]
+    assert found == [("held-out", 1.0), ("held-out", 2.0), *(("longer", d) for d in (3, 4, 5, 6))]
+
+
+def test_many_levels_share_points(table, addition_suite):
+    """A hundred levels make at most twelve points that hold every item once."""
+    rows = [
+        {"problem": str(i), "value": float(i % 3 == 0), "difficulty": float(i)} for i in range(100)
+    ]
+    suite = addition_suite({"held-out": 10})
+    (curve,) = find_curves(suite, read_items(table(rows)))
+    assert 1 < len(curve.points) <= MOST_POINTS
+    assert sum(point.estimate.n for point in curve.points) == 100
+
+
+def test_one_level_is_no_curve(table, addition_suite):
+    """Accuracy at a single difficulty is a point, not a curve."""
+    items = read_items(table([{"value": 1.0}, {"problem": "b", "value": 0.0}]))
+    assert find_curves(addition_suite({"held-out": 10}), items) == []

@@ -1,0 +1,111 @@
+"""Verification of suites: sound ones pass, and each planted fault is found."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from modelmetry.algebra.addition import Addition
+from modelmetry.analyses.verification import certificate_json, verify
+from modelmetry.items import Target
+
+
+@pytest.fixture(scope="module")
+def suite(addition_suite):
+    """Two splits."""
+    return addition_suite({"held-out": 60, "carry": 60})
+
+
+def _only_template(suite, source):
+    (task,) = suite.tasks
+    prompts = (replace(task.prompts[0], source=source), *task.prompts[1:])
+    return replace(suite, tasks=(replace(task, prompts=prompts),))
+
+
+def test_a_sound_suite_passes(suite):
+    """No disagreement, no duplicate, no overlap, and the oracle is always right."""
+    found = verify(suite, n=200)
+    assert found.passed
+    assert found.failures == ()
+    assert [check.split for check in found.splits] == ["held-out", "carry"]
+    assert all(check.oracle == 1.0 and check.disagreements == 0 for check in found.splits)
+    assert [(pair.a, pair.b, pair.shared) for pair in found.overlaps] == [("held-out", "carry", 0)]
+
+
+def test_no_disagreement_still_leaves_a_bound(suite):
+    """Zero of 200 disagreements bound the share at about 3/200."""
+    check = verify(suite, n=200).splits[0]
+    assert check.disagreement_bound == pytest.approx(3 / 200, rel=0.01)
+
+
+def test_a_small_space_is_checked_whole():
+    """A split with fewer problems than asked for is checked as far as it goes."""
+    from modelmetry.suites import read
+
+    calendar = read("calendar")
+    check = next(c for c in verify(calendar, n=1000).splits if c.split == "held-out")
+    assert check.problems == check.space
+
+
+def test_a_wrong_key_is_found(suite, monkeypatch):
+    """A second solver that disagrees fails the certificate."""
+    monkeypatch.setattr(Addition, "solve", lambda self, fields: "7")
+    found = verify(suite, n=50)
+    assert not found.passed
+    assert any("second solver disagrees" in line for line in found.failures)
+
+
+def test_a_key_that_the_scorer_refuses_is_found(suite, monkeypatch):
+    """An oracle below 1 fails the certificate."""
+    build = Addition.build
+
+    def worded(self, point, rng):
+        return replace(build(self, point, rng), target=Target(answers=("1 or 2",)))
+
+    monkeypatch.setattr(Addition, "build", worded)
+    assert any("of right answers for right" in line for line in verify(suite, n=20).failures)
+
+
+def test_a_wording_that_hides_a_number_is_found(suite):
+    """Questions that read alike but have different keys are ambiguous."""
+    found = verify(_only_template(suite, "What is {{ a }} plus something?"), n=100)
+    assert any("several keys" in line for line in found.failures)
+
+
+def test_neighboring_seeds_share_no_more_than_chance(suite):
+    """The shared problems of two seeds are near what a space of this size makes likely."""
+    for check in verify(suite, n=300).splits:
+        assert check.seed_shared == pytest.approx(check.seed_expected, abs=40)
+        assert 0 < check.seed_expected < 300
+
+
+def test_a_seed_that_is_ignored_is_found(suite, monkeypatch):
+    """A generator that gives every seed the same problems fails the certificate."""
+    problem = Addition.problem
+    from modelmetry.items import Seed
+
+    monkeypatch.setattr(
+        Addition,
+        "problem",
+        lambda self, seed, split, index: problem(self, Seed(root=0), split, index),
+    )
+    assert any("the next seed shares" in line for line in verify(suite, n=200).failures)
+
+
+def test_a_giveaway_in_the_words_is_pointed_out(suite):
+    """Naive Bayes reads an answer that the question carries; a plain question gives it nothing."""
+    plain = verify(suite, n=150).splits[0]
+    giveaway = "{{ a }} + {{ b }}? {{ ('s' ~ (a + b) ~ ' ') * 9 }}"
+    told = verify(_only_template(suite, giveaway), n=1000).splits[0]
+    assert plain.warnings == ()
+    assert told.bag_of_words.value > 0.5
+    assert any("naive Bayes" in line for line in told.warnings)
+
+
+def test_the_certificate_is_json_and_the_same_twice(suite):
+    """The same suite, seed and number give the same bytes."""
+    first, again = (certificate_json(verify(suite, n=40, seed=3)) for _ in range(2))
+    assert first == again
+    assert json.loads(first)["splits"][0]["marginals"]
