@@ -64,3 +64,17 @@ def test_the_answer_is_not_shown() -> None:
     for item in islice(items(suite, Seed(root=0)), 40):
         if item.format == "completion":
             assert not item.text.endswith(item.problem.target.answers[0])
+
+
+def test_no_example_is_the_question() -> None:
+    """Where a suite asks the train split, the question itself is never among its examples."""
+    asked = [
+        item
+        for item in items(read("quickstart"), Seed(root=0))
+        if item.problem.split == "train" and item.format == "completion"
+    ]
+    assert asked
+    for item in asked:
+        *shots, question = item.text.split("\n")
+        assert shots
+        assert not any(shot.startswith(f"{question} ") for shot in shots)

@@ -99,19 +99,22 @@ class _Writer:
             task=self.task.name,
             wording=prompt.name,
             format=prompt.format,
-            messages=write(prompt, question, self._shots(prompt, problem)),
+            messages=write(prompt, question, self._shots(prompt, problem, question)),
             problem=problem,
         )
 
-    def _shots(self, prompt: Prompt, problem: Problem) -> list[Shot]:
+    def _shots(self, prompt: Prompt, problem: Problem, question: str) -> list[Shot]:
         if not prompt.shots:
             return []
         key = digest("shots", self.root, self.task.name, prompt.name, problem.uid)
-        return random.Random(key).sample(self.pools[prompt.name], prompt.shots)
+        # One more than needed: a suite may ask the train split itself, and no example may be
+        # the question.
+        drawn = random.Random(key).sample(self.pools[prompt.name], prompt.shots + 1)
+        return [shot for shot in drawn if shot.question != question][: prompt.shots]
 
 
 def _pool(generator: Generator, task: Task, seed: Seed, prompt: Prompt) -> list[Shot]:
-    size = min(generator.count("train"), max(_POOL, prompt.shots))
+    size = min(generator.count("train"), max(_POOL, prompt.shots + 1))
     drawn = Seed(root=digest("shot pool", seed.root, task.name) % 2**63)
     return [
         Shot(question=render(prompt, problem), answer=problem.target.answers[0])
