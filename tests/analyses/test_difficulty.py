@@ -20,6 +20,24 @@ def test_the_threshold_of_a_known_respondent_is_found(simulated, addition_suite)
     assert (row.split, row.estimand) == ("addition", "difficulty threshold: digits")
 
 
+def test_the_threshold_is_above_guessing(table, addition_suite):
+    """With two choices, half-way is 75 %: 90 % falling to 60 % passes it, though never 50 %."""
+    rows = [
+        {
+            "problem": f"{level}-{i}",
+            "value": float(i < 100 - 10 * level),
+            "difficulty": float(level),
+            "chance": 0.5,
+        }
+        for level in (1, 2, 3, 4)
+        for i in range(100)
+    ]
+    (curve,) = find_curves(addition_suite({"held-out": 10}), read_items(table(rows)))
+    assert curve.threshold is not None
+    assert curve.threshold.value == pytest.approx(2.5, abs=0.2)
+    assert {chance for _, chance in curve.chance} == {0.5}
+
+
 def test_a_flat_respondent_has_a_reason_instead_of_a_threshold(simulated, addition_suite):
     """Someone who is always right has no threshold, and the curve says why."""
     suite = addition_suite({"held-out": 30, "longer": 30})

@@ -79,6 +79,28 @@ def test_answers_given_are_more_often_right_than_all(rows):
     assert among.value > _value(rows, "held-out", "accuracy").value
 
 
+def test_an_item_that_was_only_refused_is_not_among_the_answered(table):
+    """One right and one refused item: half right overall, all right among the answered."""
+    rows = [{"value": 1.0}, {"problem": "b", "value": 0.0, "outcome": "refused"}]
+    found = {row.estimand: row for row in split_rows(read_items(table(rows)), "held-out")}
+    assert found["accuracy"].value == 0.5
+    assert found["accuracy among answered"].value == 1.0
+    assert found["accuracy among answered"].n_items == 1
+    assert found["outcome: refused"].value == 0.5
+
+
+def test_the_spread_of_wordings_is_their_standard_deviation(table):
+    """Accuracies of 50 % and 75 % have a standard deviation of 17.7 points, and differ by 25."""
+    rows = [
+        {"problem": str(i), "wording": wording, "value": float(i >= wrong)}
+        for wording, wrong in (("plain", 2), ("sum", 1))
+        for i in range(4)
+    ]
+    found = {row.estimand: row.value for row in split_rows(read_items(table(rows)), "held-out")}
+    assert found["wording spread"] == pytest.approx(0.25 / 2**0.5)
+    assert found["wording difference: sum - plain"] == pytest.approx(0.25)
+
+
 def test_every_wording_level_and_outcome_has_a_row(rows):
     """The estimands are those of the design, for each split."""
     found = {row.estimand for row in rows if row.split == "held-out"}
@@ -114,12 +136,12 @@ def test_contrasts_are_differences_of_accuracies(rows):
 def test_a_contrast_across_different_chances_is_adjusted(table, suite):
     """Guessing half right on one side is no ability: the adjusted contrast takes it out."""
     scores = table(
-        [{"problem": f"a{i}", "value": float(i % 2), "chance": 0.5} for i in range(20)]
+        [{"problem": f"a{i}", "value": float(i % 4 > 0), "chance": 0.5} for i in range(20)]
         + [{"problem": f"b{i}", "value": 0.0, "split": "longer"} for i in range(20)]
     )
     plain, adjusted = contrast_rows(suite, read_items(scores))
-    assert plain.value == pytest.approx(0.5)
-    assert adjusted.value == pytest.approx(0.0)
+    assert plain.value == pytest.approx(0.75)
+    assert adjusted.value == pytest.approx(0.5)
     assert any("chance differs" in line for line in plain.estimate.warnings)
 
 

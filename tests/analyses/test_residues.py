@@ -35,9 +35,10 @@ def test_errors_are_read_modulo_each_period(table, addition_suite):
 
 def test_right_answers_and_words_are_no_errors(table, addition_suite):
     """Only wrong whole numbers have a residue."""
-    rows = _rows([10, 20, 30])
+    rows = _rows([10, 20, 30, 0])
     rows[0] |= {"value": 1.0}
     rows[1] |= {"answer": "ten"}
+    rows[3] |= {"outcome": "truncated"}
     (first, *_) = find_residues(addition_suite({"held-out": 9}), table(rows))
     assert first.share.n == 1
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 from collections import Counter
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -77,23 +79,8 @@ def test_text_survives_the_tokenizer(text):
     """Decoding gives back everything but special tokens."""
     tokenizer = model().tokenizer
     ids = tokenizer.encode(text)
-    without = "".join(part for part in split(text) if part not in SPECIAL)
-    assert tokenizer.decode(ids) == without
+    assert tokenizer.decode(ids) == re.sub("|".join(map(re.escape, SPECIAL)), "", text)
     assert all(0 <= i < len(tokenizer.bytes_of) for i in ids)
-
-
-def split(text):
-    """The text at its special tokens, which are kept."""
-    parts = [text]
-    for token in SPECIAL:
-        parts = [
-            piece
-            for part in parts
-            for piece in (
-                [part] if part in SPECIAL else [x for y in part.split(token) for x in (token, y)][1:]
-            )
-        ]
-    return parts
 
 
 def test_the_vocabulary_knows_the_prompts():
@@ -126,7 +113,7 @@ def test_the_cache_changes_nothing(data):
     whole = llama.logits(llama.extend(llama.cache(len(ids)), ids))
     cache = llama.cache(len(ids))
     edges = [0, *sorted(cuts), len(ids)]
-    parts = [llama.extend(cache, ids[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    parts = [llama.extend(cache, ids[a:b]) for a, b in pairwise(edges)]
     assert cache.length == len(ids)
     np.testing.assert_allclose(llama.logits(np.concatenate(parts)), whole, atol=2e-4)
 
@@ -175,7 +162,7 @@ def slow_logits(ids):
             [(layer[f"self_attn.{m}_proj.weight"] @ x).reshape(heads, size) for x in normed]
             for m in "qkv"
         )
-        for t, x in enumerate(normed):
+        for t in range(len(ids)):
             seen = []
             for h in range(heads):
                 query = rotated(q[t][h], t)
@@ -269,9 +256,7 @@ def test_samples_follow_the_distribution_and_the_seed(make_request, ask):
 def test_a_narrow_nucleus_is_greedy(ask):
     """With a tiny top_p only the likeliest token is ever drawn."""
     greedy = requests(limit=2)
-    narrow = [
-        replace(r, sampling=replace(r.sampling, temperature=1.5, top_p=1e-6)) for r in greedy
-    ]
+    narrow = [replace(r, sampling=replace(r.sampling, temperature=1.5, top_p=1e-6)) for r in greedy]
     assert [r.text for r in ask(model(), *narrow)] == [r.text for r in ask(model(), *greedy)]
 
 
@@ -295,7 +280,7 @@ def test_a_folder_without_the_files_is_bad_input(tmp_path, make_request, ask):
     other = resolve("reference/check-standard", options={"folder": str(tmp_path)})
     with pytest.raises(BadInput, match="cannot be read"):
         ask(other, make_request())
-    with pytest.raises(BadInput, match="model.safetensors"):
+    with pytest.raises(BadInput, match=r"model\.safetensors"):
         other.identity()
 
 
@@ -309,7 +294,10 @@ def test_the_certificate_is_of_these_files():
     assert CERTIFICATE["generators"] == {t.generator: t.fingerprint for t in suite.tasks}
     assert CERTIFICATE["suite"]["version"] == suite.version
     llama = Llama.read(FOLDER)
-    matrices = [llama.embedding, *(m for x in llama.layers for m in (x.qkv, x.out, x.gate_up, x.down))]
+    matrices = [
+        llama.embedding,
+        *(m for x in llama.layers for m in (x.qkv, x.out, x.gate_up, x.down)),
+    ]
     norms = (2 * len(llama.layers) + 1) * llama.embedding.shape[1]
     assert CERTIFICATE["parameters"] == sum(m.size for m in matrices) + norms
     assert (FOLDER / "model.safetensors").stat().st_size < 6e6
@@ -333,15 +321,15 @@ def test_accuracy_is_as_certified(ask):
         assert certified["low"] <= here.high, label
 
 
-def test_there_is_something_to_measure():
-    """Every task's held-out accuracy is clearly above chance and clearly below perfect."""
-    suite = read("quickstart")
-    for task in suite.tasks:
-        certified = CERTIFICATE["accuracy"][suite.label(task.name, "held-out")]
-        problems = generator_of(task).problems(Seed(root=1), "held-out", 25)
-        chance = np.mean([problem.target.chance for problem in problems])
-        assert certified["low"] > chance + 0.05, task.name
-        assert certified["high"] < 0.97, task.name
+@pytest.mark.parametrize("label", ["addition/held-out", "calendar/train", "greater-than/held-out"])
+def test_there_is_something_to_measure(label):
+    """In every task it is clearly above chance and clearly below perfect."""
+    task, split = label.split("/")
+    generator = generator_of(read("quickstart").task(task))
+    drawn = list(generator.problems(Seed(root=1), split, 100))
+    certified = CERTIFICATE["accuracy"][label]
+    assert certified["low"] > sum(problem.target.chance for problem in drawn) / 100 + 0.2
+    assert certified["high"] < 0.98
 
 
 # Three readings of the same files.
@@ -410,7 +398,6 @@ def agree(ours, theirs):
             differing.append((a.text, b.text))
         else:
             assert a.logprobs == pytest.approx(b.logprobs, abs=2e-3)
-    print(f"{len(differing)} of {len(ours)} answers differ: {differing}")
     assert len(differing) <= 0.01 * len(ours), differing
 
 

@@ -49,7 +49,10 @@ class GateFailed(ModelmetryError):
     exit_code = 5
 
 
-_GIVEN_WRONG = (errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EROFS)
+_GIVEN_WRONG = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOENT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR),
+)
 
 
 def cannot_write(path: object, error: OSError) -> ModelmetryError:

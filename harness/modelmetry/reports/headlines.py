@@ -129,8 +129,8 @@ def _completeness(record: RunRecord, answers: int) -> Iterator[Notice]:
         why = f" ({record.note})" if record.note else ""
         yield Notice(
             text=f"The run is not complete: {answers:,} of {record.planned:,} answers, status "
-            f"{record.status}{why}. What is here was asked first, not chosen at random by "
-            f"difficulty or length. Go on with: modelmetry run {record.id}",
+            f"{record.status}{why}. The answers that are here are those that came first, which may "
+            f"be the easier ones. Go on with: modelmetry run runs/{record.id}",
             alarm=True,
         )
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from modelmetry.analyses.table import KINDS
+from modelmetry.reports.samples import visible
 from modelmetry.reports.words import css, markdown
 
 if TYPE_CHECKING:
@@ -29,8 +30,14 @@ def _environment() -> jinja2.Environment:
             enabled_extensions=("html.jinja",), disabled_extensions=("md.jinja",), default=True
         ),
         undefined=jinja2.StrictUndefined,
+        finalize=_plain,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["md"] = markdown
     return environment
+
+
+def _plain(value: object) -> object:
+    """Text on its way onto the page, with nothing hidden in it; what is marked safe stays."""
+    return visible(value, longest=len(value)) if type(value) is str else value

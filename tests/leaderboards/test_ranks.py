@@ -1,0 +1,102 @@
+"""Ranks and ties."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelmetry.leaderboards import Entry, ranked
+
+
+def entry(model, value, error=0.02, **changes):
+    """An entry of a board, with what a test does not care about filled in."""
+    interval = (None, None) if error is None else (value - 2 * error, value + 2 * error)
+    plain = {
+        "model": model,
+        "suite": "s",
+        "suite_version": 1,
+        "generator_hash": "g",
+        "seed_commitment": "c",
+        "split": "held-out",
+        "estimand": "accuracy",
+        "value": value,
+        "ci_low": interval[0],
+        "ci_high": interval[1],
+        "ci_method": "m",
+        "std_error": error,
+        "n_items": 10,
+        "n_clusters": 10,
+        "n_repeats": 1,
+        "n_unscored": 0,
+        "date": "2026-01-01",
+        "harness_version": "0",
+        "run_digest": model,
+    }
+    return Entry(**{**plain, **changes})
+
+
+def _places(entries):
+    return {e.model: (e.rank, e.rank_low, e.rank_high, e.tie_group) for e in ranked(entries)}
+
+
+def test_clear_differences_are_ranks():
+    """Far apart, every place is certain and every model its own group."""
+    found = _places([entry("c", 0.1), entry("a", 0.9), entry("b", 0.5)])
+    assert found == {"a": (1, 1, 1, 1), "b": (2, 2, 2, 2), "c": (3, 3, 3, 3)}
+
+
+def test_what_is_not_told_apart_is_tied():
+    """Two models within their errors share a group and both places."""
+    found = _places([entry("a", 0.90), entry("b", 0.89), entry("c", 0.2)])
+    assert found == {"a": (1, 1, 2, 1), "b": (2, 1, 2, 1), "c": (3, 3, 3, 2)}
+
+
+def test_a_group_is_judged_by_its_own_first():
+    """The second and third are tied with each other, though both are apart from the first."""
+    found = _places([entry("a", 0.9), entry("b", 0.50), entry("c", 0.49)])
+    assert [found[m][3] for m in "abc"] == [1, 2, 2]
+
+
+def test_equal_values_share_a_rank():
+    """The next one counts both."""
+    found = _places([entry("a", 0.5), entry("b", 0.5), entry("c", 0.4)])
+    assert [found[m][0] for m in "abc"] == [1, 1, 3]
+
+
+def test_many_pairs_are_corrected():
+    """A difference that alone would be significant is none among ten models."""
+    alone = _places([entry("a", 0.560), entry("b", 0.500)])
+    crowd = [entry(f"m{i}", 0.5) for i in range(9)]
+    assert alone["b"][1] == 2
+    assert _places([entry("a", 0.560), *crowd])["m0"][1] == 1
+
+
+def test_an_entry_without_uncertainty_is_told_apart_from_none():
+    """Without an interval every place stays open."""
+    found = _places([entry("a", 0.9), entry("b", 0.1, None)])
+    assert found["b"] == (2, 1, 2, 1)
+
+
+def test_a_perfect_score_is_not_certain():
+    """At 100 % the standard error is 0, but the interval speaks."""
+    perfect = entry("a", 1.0, 0.0, ci_low=0.8, ci_high=1.0)
+    assert _places([perfect, entry("b", 0.93)])["b"] == (2, 1, 2, 1)
+
+
+def test_boards_are_ranked_apart():
+    """Another split, version, seed or generator is another board."""
+    others = [
+        *(entry("b", 0.1, split="x"), entry("c", 0.1, suite_version=2)),
+        *(entry("d", 0.1, seed_commitment="x"), entry("e", 0.1, generator_hash="x")),
+    ]
+    assert {place[0] for place in _places([entry("a", 0.9), *others]).values()} == {1}
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8), st.randoms())
+def test_ranks_do_not_depend_on_the_order_given(values, random):
+    """Any order gives the same board, with each rank within the places left open."""
+    entries = [entry(f"m{i}", value) for i, value in enumerate(values)]
+    shuffled = random.sample(entries, len(entries))
+    assert ranked(entries) == ranked(shuffled)
+    assert all(e.rank_low <= e.rank <= e.rank_high for e in ranked(entries))
