@@ -10,7 +10,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.reports.conftest import addition_suite, simulated, small_table
+from tests.simulated_runs import addition_suite, simulated, small_table
 
 from modelmetry.analyses import analyze, estimate
 from modelmetry.errors import BadInput

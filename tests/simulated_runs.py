@@ -9,7 +9,6 @@ from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
-import pytest
 
 from modelmetry.items import Item, Seed
 from modelmetry.models import Sampling
@@ -160,18 +159,6 @@ def _sample(row: Mapping[str, Any], prompt: str) -> Sample:
         reason=row["reason"],
         repeat=row["repeat"],
     )
-
-
-@pytest.fixture(scope="session")
-def suite() -> Suite:
-    """Three splits of sixty problems in two wordings."""
-    return addition_suite({"held-out": 60, "carry": 60, "longer": 60})
-
-
-@pytest.fixture(scope="session")
-def section(suite: Suite) -> Section:
-    """A run with right, wrong and missing answers of every kind."""
-    return simulated(suite, failing=0.1)
 
 
 def small_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
