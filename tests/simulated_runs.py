@@ -141,6 +141,7 @@ def _answer(
         "difficulty": float(digits),
         "input_tokens": 12,
         "output_tokens": 3,
+        "cost_usd": 0.001,
         "factors": f'{{"digits":{digits},"carries":{problem.factors["carries"]}}}',
     }
 
@@ -184,6 +185,7 @@ def small_table(rows: Sequence[Mapping[str, Any]]) -> pa.Table:
             "difficulty": 1.0,
             "input_tokens": 0,
             "output_tokens": 0,
+            "cost_usd": 0.0,
             "factors": '{"digits":1}',
         }
         full.append({**plain, **row})

@@ -34,6 +34,7 @@ COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     "difficulty": (pa.float64(), "level of the task's difficulty factor"),
     "input_tokens": (pa.int32(), "0 if unknown"),
     "output_tokens": (pa.int32(), "0 if unknown"),
+    "cost_usd": (pa.float64(), "US dollars by the prices given; 0 without prices"),
     "factors": (_NAMES, "JSON object: declared factor name -> level"),
 }
 """Column -> type and meaning of `scores.parquet`; rows stand in the order of the run's plan."""
@@ -90,6 +91,7 @@ def score_table(record: RunRecord, store: Store, scorer: str | None = None) -> p
             float(level),
             response.input_tokens,
             response.output_tokens,
+            response.cost_usd,
             msgspec.json.encode(problem.factors, order="sorted").decode(),
         )
     return columns.table()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -120,15 +119,12 @@ def run_digest(record: RunRecord, scores: pa.Table) -> str:
     return content_hash([asked, record.model, record.identity, record.sampling, table])
 
 
-def entries_of(
-    record: RunRecord, scores: pa.Table, *, costs: Mapping[str, float] | None = None
-) -> list[Entry]:
+def entries_of(record: RunRecord, scores: pa.Table) -> list[Entry]:
     """The entries of a finished run: one per split and ranked estimand.
 
     Args:
         record: The run's identity card.
         scores: Its table of scores.
-        costs: Split label -> price in US dollars; None without prices.
 
     Raises:
         BadInput: The run is not finished, so its numbers are not the edition's.
@@ -139,12 +135,14 @@ def entries_of(
         )
     suite = record.suite
     prints = {suite.label(t.name, split): t.fingerprint for t in suite.tasks for split in t.splits}
-    tokens = _tokens(scores)
+    usage = _usage(scores)
     commitment, run = seed_commitment(suite.name, record.seed), run_digest(record, scores)
     return [
         Entry(
             model=record.model,
-            model_revision=str(record.identity.get("revision") or ""),
+            model_revision=str(
+                record.found.get("revision") or record.identity.get("revision") or ""
+            ),
             suite=suite.name,
             suite_version=suite.version,
             generator_hash=prints[row.split],
@@ -160,9 +158,9 @@ def entries_of(
             n_clusters=row.estimate.clusters,
             n_repeats=record.repeats,
             n_unscored=row.estimate.unscored,
-            input_tokens=tokens[row.split][0],
-            output_tokens=tokens[row.split][1],
-            cost_usd=(costs or {}).get(row.split, 0.0),
+            input_tokens=int(usage[row.split][0]),
+            output_tokens=int(usage[row.split][1]),
+            cost_usd=round(usage[row.split][2], 9),
             date=(record.ended_at or record.started_at)[:10],
             harness_version=record.versions.get("modelmetry", ""),
             run_digest=run,
@@ -172,9 +170,11 @@ def entries_of(
     ]
 
 
-def _tokens(scores: pa.Table) -> dict[str, tuple[int, int]]:
-    """Input and output tokens of each split."""
+def _usage(scores: pa.Table) -> dict[str, tuple[float, float, float]]:
+    """Input tokens, output tokens and US dollars of each split."""
     split = labels(scores, "split")
-    columns = [scores.column(name).to_numpy() for name in ("input_tokens", "output_tokens")]
-    sums = [np.bincount(split.codes, weights=column).astype(int).tolist() for column in columns]
+    columns = [
+        scores.column(name).to_numpy() for name in ("input_tokens", "output_tokens", "cost_usd")
+    ]
+    sums = [np.bincount(split.codes, weights=column).tolist() for column in columns]
     return dict(zip(split.names, zip(*sums, strict=True), strict=True))
