@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar, Self
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from modelmetry.errors import BadInput
 from modelmetry.items import Item
@@ -92,6 +93,9 @@ class CheckStandard(Model):
                 f"{self.spec}: {self._path} cannot be read: {what}; allowed: the files that "
                 "benchmarks/train_check_standard.py writes"
             ) from error
+        # On matrices this small, threads that wait for each other cost more than they do: where
+        # another process wants the cores, two of them were measured 20 times slower than one.
+        vars(self)["_limits"] = threadpool_limits(limits=1, user_api="blas")
         return self
 
     async def answer(self, request: Request) -> Response:
@@ -102,6 +106,9 @@ class CheckStandard(Model):
         worker = vars(self).pop("_worker", None)
         if worker is not None:
             worker.shutdown()
+        limits = vars(self).pop("_limits", None)
+        if limits is not None:
+            limits.restore_original_limits()
 
     def respond(self, request: Request) -> Response:
         """Answer now, in this thread.
