@@ -48,6 +48,7 @@ def preview(
     Raises:
         BadInput: There is no such suite or split.
     """
+    checked_limit(limit)
     chosen = _only_split(read_suite(suite), split)
     return list(islice(suites.items(chosen, Seed(root=seed)), limit))
 
@@ -77,11 +78,10 @@ def generate(
     """
     from modelmetry.analyses.verification import certificate_json, verify
 
+    checked_limit(limit)
     chosen = _only_split(read_suite(suite), split)
     certificate = certificate_json(verify(chosen, seed=seed))
-    edition = suites.write(
-        Path(out), chosen, Seed(root=seed), limit=checked_limit(limit), certificate=certificate
-    )
+    edition = suites.write(Path(out), chosen, Seed(root=seed), limit=limit, certificate=certificate)
     return edition.folder
 
 
@@ -124,8 +124,7 @@ def _first_line(kind: str, name: str) -> str:
     return (getdoc(plugins.load(kind, name)) or "").split("\n\n")[0].replace("\n", " ")
 
 
-def checked_limit(limit: int | None) -> int | None:
-    """The limit itself, once it is known to be None or 1 and more."""
+def checked_limit(limit: int | None) -> None:
+    """Refuse a limit below 1."""
     if limit is not None and limit < 1:
-        raise BadInput(f"limit: {limit}; allowed: problems per split, from 1")
-    return limit
+        raise BadInput(f"limit: {limit}; allowed: integers from 1")

@@ -85,13 +85,18 @@ def report(
     Returns:
         The files written.
     """
-    from modelmetry.reports import Section, write_report
+    return write_report([read_run(folder, scorer=scorer) for folder in run_folders], Path(out))
 
-    sections = []
-    for folder in run_folders:
-        read = read_run(folder, scorer=scorer)
-        sections.append(Section(record=read.record, scores=read.scores, samples=_samples(read)))
-    return write_report(Path(out), sections)
+
+def write_report(reads: Sequence[Run], out: Path) -> list[Path]:
+    """Write the report of runs that have been read and scored; returns the files."""
+    from modelmetry.reports import Section
+    from modelmetry.reports import write_report as write
+
+    sections = [
+        Section(record=read.record, scores=read.scores, samples=_samples(read)) for read in reads
+    ]
+    return write(out, sections)
 
 
 def compare(run_folders: Sequence[str | Path], *, seed: int = 0, common: bool = False) -> list[Row]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import modelmetry.runs as runs
-import modelmetry.suites as suites
-from modelmetry.api.making import checked_limit, read_suite
-from modelmetry.api.results import Run, read_run, report
-from modelmetry.errors import BadInput, ModelmetryError
-from modelmetry.items import Item, Seed
-from modelmetry.models import Model, Retries, Sampling, resolve
+from modelmetry.api.results import Run, read_run, write_report
+from modelmetry.api.sources import Source, source_of
+from modelmetry.errors import BadInput
+from modelmetry.models import Model, Retries, resolve
 from modelmetry.runs import Effort, RunRecord, Tally
 from modelmetry.suites import Suite
 
@@ -25,35 +24,43 @@ Watch = Callable[[Tally], None]
 
 
 def plan(
-    what: str | Path | Suite, *, model: str = DEFAULT_MODEL, **settings: Any
+    what: str | Path | Suite,
+    *,
+    model: str | None = None,
+    model_base_url: str | None = None,
+    model_options: Mapping[str, Any] | None = None,
+    limit: int | None = None,
+    seed: int | None = None,
+    epochs: int | None = None,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
 ) -> dict[str, Any]:
     """What `run` would ask with the same arguments; asks nothing and writes nothing.
 
-    Args:
-        what: A suite or an edition's folder.
-        model: Spec.
-        settings: `model_base_url`, `model_options`, `limit`, `seed`, `epochs`, `max_tokens` as in
-            `run`.
+    Args: see `run`.
 
     Returns:
-        Name -> value: items, requests, characters of prompts, most output tokens, most cost.
+        Name -> value: items, requests, about how many input tokens, most output tokens, most cost.
     """
-    asked = _model(model, settings.get("model_base_url"), settings.get("model_options"))
-    source = _source(what, checked_limit(settings.get("limit")), settings.get("seed") or 0)
-    repeats = settings.get("epochs") or source.suite.repeats
+    source = source_of(what, limit, seed).changed(epochs, temperature, max_tokens)
+    asked = _model(source, model, model_base_url, model_options)
     count = characters = 0
-    for item in source.items:
+    for item in source.items():
         count += 1
         characters += len(item.text)
-    tokens_out = count * repeats * (settings.get("max_tokens") or source.suite.sampling.max_tokens)
+    if not count:
+        raise BadInput(f"{what}: there is no item in it; allowed: a whole run")
+    total = count * source.repeats
+    requests = total - (runs.answers(source.run) if source.run else 0)
     # Four characters a token is the usual rule for English; digits and names take more tokens.
-    tokens_in = characters * repeats // 4
+    tokens_in = characters * requests // (4 * count)
+    tokens_out = requests * source.sampling.max_tokens
     planned: dict[str, Any] = {
         "suite": f"{source.suite.name} version {source.suite.version}",
         "edition": source.edition,
         "model": asked.spec,
         "items": count,
-        "requests": count * repeats,
+        "requests": requests,
         "input tokens, about": tokens_in,
         "output tokens, at most": tokens_out,
     }
@@ -65,11 +72,11 @@ def plan(
 def run(
     what: str | Path | Suite,
     *,
-    model: str | Model = DEFAULT_MODEL,
+    model: str | Model | None = None,
     model_base_url: str | None = None,
     model_options: Mapping[str, Any] | None = None,
     limit: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     epochs: int | None = None,
     max_connections: int | None = None,
     max_retries: int | None = None,
@@ -85,11 +92,11 @@ def run(
 
     Args:
         what: A suite (name, path or object), an edition's folder, or a run's folder to go on with.
-        model: Spec `provider/name`, or a model.
+        model: Spec `provider/name`, or a model; by default the run's own, or `DEFAULT_MODEL`.
         model_base_url: Server address.
         model_options: The back end's options.
         limit: Most problems per split.
-        seed: Root seed; the default is public, so give a fresh one for a number to publish.
+        seed: Root seed, 0 if not given; give a fresh one for a number to publish.
         epochs: How often each item is asked; None for the suite's own number.
         max_connections: Most requests in flight.
         max_retries: Most repetitions of a request after a passing fault.
@@ -114,121 +121,63 @@ def run(
         retries=Retries() if max_retries is None else Retries(attempts=max_retries + 1),
         cost_limit_usd=cost_limit,
     )
-    folder = Path(what) if isinstance(what, str | Path) else None
-    if folder is not None and runs.is_run(folder):
-        asked = _model_of(folder, model, model_base_url, model_options)
-    else:
-        asked = _model(model, model_base_url, model_options)
-        folder = _prepared(
-            what,
-            asked,
-            limit=checked_limit(limit),
-            seed=seed,
-            epochs=epochs,
-            changes={"temperature": temperature, "max_tokens": max_tokens},
-            log_dir=Path(log_dir),
-            resume=resume,
-        )
+    source = source_of(what, limit, seed).changed(epochs, temperature, max_tokens)
+    asked = _model(source, model, model_base_url, model_options)
     _check_prices(asked, cost_limit)
+    folder = source.run or _prepared(source, asked, Path(log_dir), resume=resume)
     started(folder, runs.read_record(folder))
     try:
         runs.execute(folder, asked, effort, watch)
-    except BaseException:
-        # What stopped the run is what the user must hear about, not a report that failed after it.
-        with suppress(ModelmetryError):
-            if runs.answers(folder):
-                report([folder], out=folder)
+    except BaseException as error:
+        # What stopped the run is what the user must hear about, not a fault that came after it.
+        with suppress(Exception):
+            _leave(folder, new=source.run is None and not resume, error=error)
         raise
-    report([folder], out=folder)
-    return read_run(folder)
+    done = read_run(folder)
+    write_report([done], folder)
+    return done
 
 
-def _model(model: str | Model, base_url: str | None, options: Mapping[str, Any] | None) -> Model:
+def _leave(folder: Path, *, new: bool, error: BaseException) -> None:
+    """Report what a run that stopped has, or remove one that never could have begun."""
+    if runs.answers(folder):
+        write_report([read_run(folder)], folder)
+    elif new and isinstance(error, BadInput):
+        shutil.rmtree(folder)
+
+
+def _model(
+    source: Source,
+    model: str | Model | None,
+    base_url: str | None,
+    options: Mapping[str, Any] | None,
+) -> Model:
+    """The model given, or the default one; a run's own, with its options, where none is given."""
     if isinstance(model, Model):
         return model
-    return resolve(model, base_url=base_url, options=options)
+    if source.run is None:
+        return resolve(model or DEFAULT_MODEL, base_url=base_url, options=options)
+    record = runs.read_record(source.run)
+    if model is not None and model != record.model:
+        raise BadInput(f"{source.run}: asked of {record.model}, not {model}")
+    known = {field.name for field in fields(resolve(record.model, base_url=base_url))}
+    own = {key: value for key, value in record.identity.items() if key in known}
+    return resolve(record.model, base_url=base_url, options={**own, **(options or {})})
 
 
-def _model_of(
-    folder: Path, model: str | Model, base_url: str | None, options: Mapping[str, Any] | None
-) -> Model:
-    """The model of a run that is gone on with; the default spec stands for the run's own."""
-    spec = runs.read_record(folder).model if model == DEFAULT_MODEL else model
-    return _model(spec, base_url, options)
-
-
-def _prepared(
-    what: str | Path | Suite,
-    model: Model,
-    *,
-    limit: int | None,
-    seed: int,
-    epochs: int | None,
-    changes: Mapping[str, Any],
-    log_dir: Path,
-    resume: bool,
-) -> Path:
+def _prepared(source: Source, model: Model, log_dir: Path, *, resume: bool) -> Path:
     """The folder of a run that asks exactly this: a new one, or one to resume."""
-    source = _source(what, limit, seed)
-    suite = source.suite
-    repeats = suite.repeats if epochs is None else epochs
-    if repeats < 1:
-        raise BadInput(f"epochs: {repeats}; allowed: from 1")
-    sampling = _changed(suite.sampling, changes)
-    if resume:
-        found = runs.find(
-            log_dir, edition=source.edition, model=model, sampling=sampling, repeats=repeats
-        )
-        if found is not None:
-            return found
+    asked = {
+        "edition": source.edition,
+        "model": model,
+        "sampling": source.sampling,
+        "repeats": source.repeats,
+    }
+    if resume and (found := runs.find(log_dir, **asked)) is not None:
+        return found
     return runs.prepare(
-        log_dir,
-        source.items,
-        suite=suite,
-        seed=source.seed,
-        edition=source.edition,
-        model=model,
-        sampling=sampling,
-        repeats=repeats,
-        limit=limit,
+        log_dir, source.items(), suite=source.suite, seed=source.seed, limit=source.limit, **asked
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """Where a run's items come from: a suite and a seed, or an edition made of them earlier."""
-
-    suite: Suite
-    seed: int
-    edition: str
-    items: Iterator[Item]
-
-
-def _source(what: str | Path | Suite, limit: int | None, seed: int) -> _Source:
-    if not isinstance(what, Suite) and suites.is_edition(Path(what)):
-        edition = suites.read_edition(Path(what))
-        if limit is not None:
-            raise BadInput(
-                f"{what}: --limit; allowed: an edition is asked whole, or a suite's name"
-            )
-        manifest = edition.manifest
-        return _Source(
-            suite=manifest.suite,
-            seed=manifest.seed,
-            edition=manifest.edition,
-            items=edition.items(),
-        )
-    suite, root = read_suite(what), Seed(root=seed)
-    return _Source(
-        suite=suite,
-        seed=seed,
-        edition=suites.edition(suite, root, limit),
-        items=suites.items(suite, root, limit),
-    )
-
-
-def _changed(sampling: Sampling, changes: Mapping[str, Any]) -> Sampling:
-    return replace(sampling, **{key: value for key, value in changes.items() if value is not None})
 
 
 def _check_prices(model: Model, cost_limit: float | None) -> None:

@@ -31,11 +31,11 @@ class Progress:
     """A progress bar on a terminal, a line every half minute elsewhere.
 
     Args:
-        model: The model's spec, shown before the bar.
+        again: Flags that a command which goes on with the run has to repeat.
     """
 
-    def __init__(self, model: str) -> None:
-        self._model = model
+    def __init__(self, again: Sequence[str]) -> None:
+        self._again = again
         self._bar = Bar(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
@@ -46,7 +46,7 @@ class Progress:
             console=_ERR,
             disable=not _ERR.is_terminal,
         )
-        self._task = self._bar.add_task(escape(model), total=None, rate="", notes="")
+        self._task = self._bar.add_task("", total=None, rate="", notes="")
         self._began = self._shown = time.monotonic()
         self._first = -1
         self._folder: Path | None = None
@@ -61,14 +61,16 @@ class Progress:
         if self._last is not None:
             self._draw(self._last)
         self._bar.stop()
-        if kind is not None and self._folder is not None:
+        if kind is not None and self._folder is not None and self._folder.is_dir():
+            command = shlex.join(["modelmetry", "run", str(self._folder), *self._again])
             _ERR.print(f"kept: {escape(str(self._folder))}; go on with:")
-            _ERR.print(f"  modelmetry run {shlex.quote(str(self._folder))}", markup=False)
+            _ERR.print(f"  {command}", markup=False)
 
     def started(self, folder: Path, record: RunRecord) -> None:
         """Say where the run is stored."""
         self._folder = folder
         self._began = time.monotonic()
+        self._bar.update(self._task, description=escape(record.model))
         _ERR.print(
             f"{escape(record.suite.name)} {record.edition}, {record.planned} requests to "
             f"{escape(record.model)} -> {escape(str(folder))}"
@@ -180,7 +182,8 @@ def listing(rows: Sequence[Mapping[str, str]], *, as_json: bool) -> None:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for row in rows:
         table.add_row(f"[bold]{escape(row['name'])}[/]", escape(row["about"]))
-    Console(highlight=False).print(table)
+    # On a terminal long lines are folded into the column; elsewhere each name stays on its line.
+    (Console(highlight=False) if _OUT.is_terminal else _OUT).print(table)
 
 
 def items(shown: Sequence[Item]) -> None:

@@ -69,9 +69,9 @@ def verify(suite: str, n: int, seed: int, out: Path | None) -> int:
     from modelmetry.cli import display
 
     certificate = api.verify(suite, n=n, seed=seed)
+    display.certificate(certificate)
     if out is not None:
         out.write_bytes(certificate_json(certificate))
-    display.certificate(certificate)
     return 0 if certificate.passed else 1
 
 

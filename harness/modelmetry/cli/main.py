@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import sys
 
 import click
 
 from modelmetry.cli import inspecting, measuring
+from modelmetry.cli.options import complain
 from modelmetry.errors import ModelmetryError
 
 _INTERRUPTED = 130  # what shells expect after Ctrl-C
@@ -16,7 +18,8 @@ _INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit codes: 0 done, 1 unexpected, 2 bad input, 3 model unreachable, 4 limit reached "
+    epilog="Every --flag can be given as MODELMETRY_<FLAG>, and -M as MODELMETRY_MODEL_OPTIONS. "
+    "Exit codes: 0 done, 1 unexpected, 2 bad input, 3 model unreachable, 4 limit reached "
     "(run resumable), 5 gate failed.",
 )
 @click.version_option(package_name="modelmetry", message="modelmetry %(version)s")
@@ -30,6 +33,9 @@ for _command in (*inspecting.COMMANDS, *measuring.COMMANDS):
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A path or an answer that the terminal cannot show must not end a run.
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(_code())
 
 
@@ -42,30 +48,26 @@ def _code() -> int:
         error.show()
         return 2
     except click.ClickException as error:
-        _complain(error.format_message())
+        complain(error.format_message())
         return 2
     except (click.Abort, KeyboardInterrupt):
-        _complain("interrupted")
+        complain("interrupted")
         return _INTERRUPTED
     except ModelmetryError as error:
-        _complain(str(error))
+        complain(str(error))
         return error.exit_code
     except BrokenPipeError:
         # The reader of our output went away, as `| head` does; that is no fault.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
-        _complain(f"{error.filename or 'the system'}: {error.strerror or error}")
+        complain(f"{error.filename or 'the system'}: {error.strerror or error}")
         return 2 if error.errno in (errno.EACCES, errno.EPERM, errno.ENOENT) else 1
     except MemoryError:
-        _complain("out of memory")
+        complain("out of memory")
         return 1
     except Exception as error:  # noqa: BLE001 - the last line of defense says how to see more
-        _complain(
+        complain(
             f"unexpected {type(error).__name__}: {error} (set MODELMETRY_TRACEBACK=1 to see where)"
         )
         return 1
-
-
-def _complain(line: str) -> None:
-    print(f"modelmetry: {' '.join(line.split())}", file=sys.stderr)  # noqa: T201

@@ -8,13 +8,26 @@ from typing import Any
 import click
 
 from modelmetry.cli import options
+from modelmetry.errors import LimitReached, Unreachable
+from modelmetry.models import resolve
+
+_PLANNED = (
+    "model_base_url",
+    "model_options",
+    "limit",
+    "seed",
+    "epochs",
+    "temperature",
+    "max_tokens",
+)
+"""The settings that decide what is asked."""
 
 
 @click.command()
 @click.argument("what", metavar="SUITE|EDITION|RUN")
 @options.all_of(options.MODEL)
 @options.all_of(options.EFFORT)
-def run(what: str, models: tuple[str, ...], dry_run: bool, **settings: Any) -> None:
+def run(what: str, models: tuple[str, ...], dry_run: bool, **settings: Any) -> int:
     """Ask models everything in a suite; writes a report into each run's folder.
 
     SUITE is a packaged suite or a .yaml file, EDITION a folder made by `generate`, RUN the folder
@@ -23,21 +36,30 @@ def run(what: str, models: tuple[str, ...], dry_run: bool, **settings: Any) -> N
     from modelmetry import api
     from modelmetry.cli import display
 
-    specs = models or (api.DEFAULT_MODEL,)
+    specs = models or (None,)
     if dry_run:
         for spec in specs:
-            display.plan(api.plan(what, model=spec, **_without_display(settings)))
-        return
-    finished = []
+            display.plan(api.plan(what, model=spec, **{name: settings[name] for name in _PLANNED}))
+        return 0
+    for spec in models:
+        # A wrong one is noticed before the others are asked for hours.
+        resolve(spec, base_url=settings["model_base_url"], options=settings["model_options"])
+    finished, code = [], 0
     for spec in specs:
-        with display.Progress(spec) as progress:
-            done = api.run(
-                what, model=spec, watch=progress.watch, started=progress.started, **settings
-            )
+        try:
+            with display.Progress(_again(settings)) as progress:
+                done = api.run(
+                    what, model=spec, watch=progress.watch, started=progress.started, **settings
+                )
+        except (Unreachable, LimitReached) as error:
+            options.complain(str(error))
+            code = code or error.exit_code
+            continue
         display.result(done)
         finished.append(done.folder)
     if len(finished) > 1:
         display.comparison(api.compare(finished))
+    return code
 
 
 @click.command()
@@ -97,10 +119,13 @@ def update(run_folders: tuple[Path, ...], data: Path) -> None:
     display.files(api.update_leaderboard(run_folders, data=data))
 
 
-def _without_display(settings: dict[str, Any]) -> dict[str, Any]:
-    """The settings that decide what is asked."""
-    kept = ("model_base_url", "model_options", "limit", "seed", "epochs", "max_tokens")
-    return {name: settings[name] for name in kept}
+def _again(settings: dict[str, Any]) -> list[str]:
+    """The flags with which the same model can be asked on; a run's folder knows the rest."""
+    url = settings["model_base_url"]
+    flags = ["--model-base-url", url] if url else []
+    for key, value in settings["model_options"].items():
+        flags += ["-M", f"{key}={value}"]
+    return flags
 
 
 COMMANDS = (run, score, report, compare, leaderboard)

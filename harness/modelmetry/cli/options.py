@@ -1,7 +1,8 @@
-"""Command-line options, each with its environment variable `MODELMETRY_<FLAG>`."""
+"""What the commands share: options, each with its environment variable, and the line of an error."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,15 @@ Decorator = Callable[[Any], Any]
 
 
 def option(*names: str, **settings: Any) -> Decorator:
-    """A click option that also reads `MODELMETRY_<FLAG>`, and says so in the help."""
+    """A click option that also reads `MODELMETRY_<FLAG>`."""
     flag = next(name for name in names if name.startswith("--")).removeprefix("--")
     variable = f"MODELMETRY_{flag.replace('-', '_').upper()}"
     return click.option(*names, envvar=variable, show_default=True, **settings)
+
+
+def complain(line: str) -> None:
+    """Say what is wrong, in one line on stderr."""
+    print(f"modelmetry: {' '.join(line.split())}", file=sys.stderr)  # noqa: T201
 
 
 def key_values(_context: Any, _parameter: Any, values: tuple[str, ...]) -> dict[str, str]:
@@ -51,6 +57,7 @@ MODEL: tuple[Decorator, ...] = (
     click.option(
         "-M",
         "model_options",
+        envvar="MODELMETRY_MODEL_OPTIONS",
         multiple=True,
         metavar="KEY=VALUE",
         callback=key_values,
@@ -59,8 +66,8 @@ MODEL: tuple[Decorator, ...] = (
 )
 
 EFFORT: tuple[Decorator, ...] = (
-    option("--limit", type=click.IntRange(min=1), help="Most problems per split."),
-    seed,
+    limit,
+    option("--seed", type=click.IntRange(min=0), help="Root seed of the problems.  [default: 0]"),
     option("--epochs", type=click.IntRange(min=1), help="How often each item is asked."),
     option("--max-connections", type=click.IntRange(min=1), help="Most requests in flight."),
     option("--max-retries", type=click.IntRange(min=0), help="Most repetitions after a fault."),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Self
 
-from modelmetry.errors import ModelmetryError
+from modelmetry.errors import BadInput, ModelmetryError
 from modelmetry.items import Item, Problem, content_hash, digest
 
 Finish = Literal["stop", "length", "filter", "error"]
@@ -30,6 +31,17 @@ class Sampling:
     max_tokens: int = 64
     stop: tuple[str, ...] = ()
     logprobs: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        if not 0 <= self.temperature < math.inf:
+            raise BadInput(f"temperature: {self.temperature}; allowed: numbers from 0")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise BadInput(f"top_p: {self.top_p}; allowed: numbers above 0, up to 1")
+        if not 1 <= self.max_tokens < 2**31:
+            raise BadInput(f"max_tokens: {self.max_tokens}; allowed: integers from 1 to 2^31 - 1")
+        if "" in self.stop:
+            raise BadInput("stop: an empty text; allowed: texts of one character or more")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

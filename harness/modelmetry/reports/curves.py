@@ -139,8 +139,8 @@ def _text(curve: Curve) -> str:
 
 
 def _ticks(levels: Sequence[float]) -> tuple[list[float], list[str]]:
-    """A tick at each level, or at about eight round ones where there are many."""
-    if len(levels) <= _MOST_TICKS:
+    """A tick at each level where they are few whole numbers, else at about eight round ones."""
+    if len(levels) <= _MOST_TICKS and all(level.is_integer() for level in levels):
         values = list(levels)
     else:
         step = (levels[-1] - levels[0]) / 7

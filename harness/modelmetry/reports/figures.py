@@ -166,8 +166,8 @@ def difference_scale(estimates: Sequence[Estimate]) -> tuple[Scale, tuple[Tick, 
     """A scale around 0 that holds all estimates and their intervals, with its ticks."""
     ends = [abs(v) for e in estimates for v in (e.value, e.low, e.high) if v is not None]
     widest = max(ends, default=0.0)
-    reach = next((r for r in (0.05, 0.1, 0.2, 0.4, 0.6, 0.8) if widest <= r), 1.0)
-    reach = max(reach, widest)
+    # Chance-adjusted shares can fall below 0, so their differences can reach beyond 1.
+    reach = next((r for r in (0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.6) if widest <= r), 2.0)
     values = (-reach, -reach / 2, 0.0, reach / 2, reach)
     decimals = 0 if round(50 * reach) == 50 * reach else 1
     scale = Scale(low=-reach, high=reach)

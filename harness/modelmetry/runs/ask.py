@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
-from modelmetry.errors import LimitReached, Unreachable
+from modelmetry.errors import BadInput, LimitReached, ModelmetryError, Unreachable
 from modelmetry.models import Model, Rejected, Request, Response, Retries, Transient
 from modelmetry.runs.store import Store
 
@@ -61,7 +62,8 @@ class Asker:
         retries: When to ask again.
         cost_limit_usd: Spending in this session that ends it; None for no limit.
         watch: Called after every change of the tally.
-        stopping: Set to take no further request; those in flight are still waited for.
+        stop: Set to ask nothing more; what is in flight is waited for, what was to be asked again
+            is left for the next session.
     """
 
     model: Model
@@ -71,9 +73,11 @@ class Asker:
     retries: Retries = field(default_factory=Retries)
     cost_limit_usd: float | None = None
     watch: Callable[[Tally], None] = lambda _: None
-    stopping: bool = False
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
     _pause_until: float = 0.0
     _failed_in_row: int = 0
+    _refused: int = 0
+    _fault: str = ""
     _reached: bool = False
     # Jitter only spreads waits over time; no result depends on it.
     _jitter: random.Random = field(default_factory=random.Random)
@@ -84,7 +88,7 @@ class Asker:
         Raises:
             Unreachable: No server answers, or nothing but failures comes back.
             LimitReached: The cost limit is reached.
-            BadInput: The server refuses the key or does not know the model.
+            BadInput: The server refuses the key, every request, or does not know the model.
         """
         try:
             async with asyncio.TaskGroup() as group:
@@ -97,13 +101,18 @@ class Asker:
                 f"cost limit of {self.cost_limit_usd:g} USD reached: "
                 f"{self.tally.cost_usd:.4f} USD spent"
             )
+        if self.tally.failed and not self.tally.answered and not self.stop.is_set():
+            raise self._nothing_answered()
 
     async def _worker(self, plan: Plan) -> None:
         # All workers share one iterator: taking the next request never suspends, so none is
         # taken twice and nothing is queued ahead of need.
         for count, (position, request) in enumerate(plan, start=1):
-            self._keep(position, request.repeat, await self._answer(request))
-            if self.stopping:
+            response = await self._answer(request)
+            if response is None:
+                return
+            self._keep(position, request.repeat, response)
+            if self.stop.is_set():
                 return
             if count % _YIELD_EVERY == 0:
                 # A model that never waits would keep Ctrl-C and the progress bar waiting.
@@ -123,15 +132,20 @@ class Asker:
         tally.cost_usd += response.cost_usd
         self.watch(tally)
         if self._over_budget():
-            self.stopping = True
+            self.stop.set()
 
     def _over_budget(self) -> bool:
         return self.cost_limit_usd is not None and self.tally.cost_usd >= self.cost_limit_usd
 
-    async def _answer(self, request: Request) -> Response:
-        """Ask until there is an answer or no hope; a failure is a response with a reason."""
+    async def _answer(self, request: Request) -> Response | None:
+        """Ask until there is an answer or no hope; None when told to stop before that.
+
+        A failure is a response with a reason.
+        """
         for attempt in range(1, self.retries.attempts + 1):
             await self._pause()
+            if self.stop.is_set():
+                return None
             started = time.perf_counter()
             try:
                 response = await self.model.answer(request)
@@ -141,7 +155,7 @@ class Asker:
                 await self._wait(fault, attempt)
             except Rejected as fault:
                 self._reached = True
-                return _failure(request, str(fault), attempt)
+                return self._refusal(request, fault, attempt)
             else:
                 self._reached = True
                 return _stamped(response, attempt, time.perf_counter() - started)
@@ -155,12 +169,27 @@ class Asker:
     def _give_up(self, request: Request, fault: Transient, attempt: int) -> Response:
         if fault.unreachable:
             raise Unreachable(f"{self.model.spec}: {fault}")
+        self._fault = str(fault)
         self._failed_in_row += 1
         if self._failed_in_row >= _DEAD_AFTER:
             raise Unreachable(
                 f"{self.model.spec}: {_DEAD_AFTER} requests in a row failed, the last with: {fault}"
             )
         return _failure(request, str(fault), attempt)
+
+    def _refusal(self, request: Request, fault: Rejected, attempt: int) -> Response:
+        self._fault = str(fault)
+        self._refused += 1
+        if self._refused >= _DEAD_AFTER and not self.tally.answered:
+            raise self._nothing_answered()
+        return _failure(request, str(fault), attempt)
+
+    def _nothing_answered(self) -> ModelmetryError:
+        """The error of a session that got nothing at all: refusals are the asker's to mend."""
+        kind = Unreachable if self._refused < self.tally.failed else BadInput
+        return kind(
+            f"{self.model.spec}: not one request was answered; the last failed with: {self._fault}"
+        )
 
     async def _wait(self, fault: Transient, attempt: int) -> None:
         self.tally.retried += 1
@@ -170,15 +199,20 @@ class Asker:
             # The server speaks for all connections: nobody asks before the time it named.
             wait = min(fault.retry_after_s, _LONGEST_ASKED_WAIT_S)
             self._pause_until = max(self._pause_until, time.monotonic() + wait)
-            await asyncio.sleep(wait + self._jitter.uniform(0, 0.1 * wait))
+            await self._sleep(wait + self._jitter.uniform(0, 0.1 * wait))
             return
         longest = min(self.retries.longest_wait_s, self.retries.first_wait_s * 2 ** (attempt - 1))
-        await asyncio.sleep(self._jitter.uniform(0, longest))
+        await self._sleep(self._jitter.uniform(0, longest))
 
     async def _pause(self) -> None:
         # The time may move while asleep: another request may have been told to wait longer.
-        while (wait := self._pause_until - time.monotonic()) > 0:  # noqa: ASYNC110
-            await asyncio.sleep(wait + self._jitter.uniform(0, 0.05))
+        while (wait := self._pause_until - time.monotonic()) > 0 and not self.stop.is_set():
+            await self._sleep(wait + self._jitter.uniform(0, 0.05))
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, but not longer than until everything is told to stop."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.stop.wait(), seconds)
 
 
 def _first(errors: BaseExceptionGroup) -> BaseException:

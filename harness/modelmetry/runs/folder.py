@@ -42,7 +42,7 @@ def read_record(folder: Path) -> RunRecord:
         return _decode(path.read_bytes())
     except FileNotFoundError as error:
         raise BadInput(f"{folder}: not a run (no {RECORD}); allowed: a run's folder") from error
-    except (OSError, msgspec.DecodeError, BadInput) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path}: cannot be read: {error}") from error
 
 
@@ -100,20 +100,24 @@ def locked(folder: Path) -> Iterator[None]:
     """Hold a run's lock, which the system lets go when the process ends in any way.
 
     Raises:
-        BadInput: Another process holds it.
+        BadInput: Another process holds it, or the folder cannot be written.
     """
     try:
         import fcntl
     except ImportError:  # no advisory locks on this platform
         yield
         return
-    handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        handle = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
     except OSError as error:
-        os.close(handle)
-        raise BadInput(f"{folder}: another process is running this run") from error
+        raise cannot_write(folder, error) from error
     try:
+        # Some network file systems know no locks; a run is no worse off there than without.
+        with contextlib.suppress(OSError):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BadInput(f"{folder}: another process is running this run") from error
         yield
     finally:
         os.close(handle)

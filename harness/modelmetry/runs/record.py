@@ -48,7 +48,7 @@ class RunRecord:
     planned: int
     started_at: str
     found: Mapping[str, str] = field(default_factory=dict)
-    format: int = 1
+    format: Literal[1] = 1
     limit: int | None = None
     status: Status = "running"
     versions: Mapping[str, str] = field(default_factory=dict)

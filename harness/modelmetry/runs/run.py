@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import platform
+import shutil
 import signal
 import threading
 import time
@@ -46,7 +47,7 @@ class Effort:
         """Check the ranges."""
         if self.connections is not None and self.connections < 1:
             raise BadInput(f"max-connections: {self.connections}; allowed: from 1")
-        if self.cost_limit_usd is not None and self.cost_limit_usd <= 0:
+        if self.cost_limit_usd is not None and not self.cost_limit_usd > 0:
             raise BadInput(f"cost-limit: {self.cost_limit_usd}; allowed: US dollars above 0")
 
 
@@ -68,38 +69,50 @@ def prepare(
         The folder. It counts as a run from the moment its `run.json` is there.
     """
     folder = folders.make(log_dir, suite.name, model.spec)
-    with Store(folder / folders.RESPONSES, create=True) as store:
-        count = store.add_items(items)
-    record = RunRecord(
-        id=folder.name,
-        suite=suite,
-        seed=seed,
-        edition=edition,
-        model=model.spec,
-        identity=model.identity(),
-        sampling=sampling,
-        repeats=repeats,
-        planned=count * repeats,
-        limit=limit,
-        status="interrupted",
-        versions=_versions(),
-        started_at=folders.now(),
-        note="not started",
-    )
-    folders.write_record(folder, record)
+    try:
+        with Store(folder / folders.RESPONSES, create=True) as store:
+            count = store.add_items(items)
+        record = RunRecord(
+            id=folder.name,
+            suite=suite,
+            seed=seed,
+            edition=edition,
+            model=model.spec,
+            identity=model.identity(),
+            sampling=sampling,
+            repeats=repeats,
+            planned=count * repeats,
+            limit=limit,
+            status="interrupted",
+            versions=_versions(),
+            started_at=folders.now(),
+            note="not started",
+        )
+        folders.write_record(folder, record)
+    except BaseException:
+        # Half a folder is no run, and would only be in the way, most of all on a full disk.
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return folder
 
 
 def find(
     log_dir: Path, *, edition: str, model: Model, sampling: Sampling, repeats: int
 ) -> Path | None:
-    """The newest run in a log folder that asks exactly this, or None."""
+    """The newest run in a log folder that asks exactly this, or None; what is damaged is no run."""
+    wanted = (edition, _identity(model), sampling, repeats)
     for folder in folders.runs_in(log_dir):
-        record = folders.read_record(folder)
-        same = (record.edition, record.model, record.sampling, record.repeats)
-        if same == (edition, model.spec, sampling, repeats):
-            return folder
+        with contextlib.suppress(BadInput):
+            record = folders.read_record(folder)
+            asked = canonical_json([record.model, record.identity])
+            if (record.edition, asked, record.sampling, record.repeats) == wanted:
+                return folder
     return None
+
+
+def _identity(model: Model) -> bytes:
+    """The model's spec and whatever else can change its answers, to be compared."""
+    return canonical_json([model.spec, model.identity()])
 
 
 def execute(
@@ -165,7 +178,8 @@ async def _ask(
         model=model,
         store=store,
         tally=Tally(planned=record.planned, answered=len(done)),
-        connections=effort.connections or model.max_connections,
+        # A connection beyond what is left to ask would only be a task that does nothing.
+        connections=min(effort.connections or model.max_connections, record.planned),
         retries=effort.retries,
         cost_limit_usd=effort.cost_limit_usd,
         watch=watch,
@@ -177,10 +191,8 @@ async def _ask(
             await asker.ask_all(_plan(record, store, done))
         finally:
             await model.close()
-    if asker.stopping:
+    if asker.stop.is_set():
         raise KeyboardInterrupt
-    if asker.tally.failed and not asker.tally.answered:
-        raise Unreachable(f"{model.spec}: not one of {asker.tally.failed} requests was answered")
 
 
 def _plan(record: RunRecord, store: Store, done: dict[tuple[int, int], str]) -> Plan:
@@ -224,10 +236,10 @@ def _stoppable(asker: Asker) -> Iterator[None]:
         return
 
     def stop() -> None:
-        if asker.stopping:
+        if asker.stop.is_set():
             task.cancel()
             return
-        asker.stopping = True
+        asker.stop.set()
         loop.call_later(_GRACE_S, task.cancel)
 
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -272,9 +284,7 @@ def _in_loop(work: Callable[[], object]) -> None:
 
 
 def _check_same_model(folder: Path, record: RunRecord, model: Model) -> None:
-    if record.model != model.spec:
-        raise BadInput(f"{folder}: asked of {record.model}, not {model.spec}")
-    if canonical_json(record.identity) != canonical_json(model.identity()):
+    if canonical_json([record.model, record.identity]) != _identity(model):
         raise BadInput(
             f"{folder}: asked of {dict(record.identity)}, not {dict(model.identity())}; "
             "allowed: the same model with the same options"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 
@@ -25,6 +25,8 @@ _encode = msgspec.json.Encoder().encode
 _item = msgspec.json.Decoder(Item).decode
 _response = msgspec.json.Decoder(Response).decode
 
+T = TypeVar("T")
+
 
 class Store:
     """Items and responses of one run, in `responses.db`.
@@ -38,6 +40,7 @@ class Store:
 
     Raises:
         BadInput: The file is missing, unreadable or not such a database.
+        ModelmetryError: It cannot be made.
     """
 
     def __init__(self, path: Path, *, create: bool = False) -> None:
@@ -45,15 +48,32 @@ class Store:
         if not create and not path.is_file():
             raise BadInput(f"{path}: no such file; allowed: the responses.db of a run")
         try:
-            self._db = sqlite3.connect(
-                path, isolation_level=None, timeout=30, check_same_thread=False
-            )
-            self._db.execute("PRAGMA journal_mode=WAL" if create else "SELECT 1 FROM responses")
-            self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db = self._connect(str(path))
             if create:
+                self._db.execute("PRAGMA journal_mode=WAL")
                 self._db.executescript(_SCHEMA)
-        except sqlite3.Error as error:
-            raise self._unreadable(error) from error
+            else:
+                self._look()
+            self._db.execute("PRAGMA synchronous=NORMAL")
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise self._unwritten(error) if create else self._unreadable(error) from error
+
+    @staticmethod
+    def _connect(address: str) -> sqlite3.Connection:
+        return sqlite3.connect(
+            address, isolation_level=None, timeout=30, check_same_thread=False, uri=True
+        )
+
+    def _look(self) -> None:
+        """Read something, in a read-only folder too, where SQLite cannot make its lock files."""
+        try:
+            self._db.execute("SELECT 1 FROM responses")
+        except sqlite3.OperationalError:
+            if self.path.with_name(f"{self.path.name}-wal").exists():
+                raise  # what is in the log would be missing
+            self._db.close()
+            self._db = self._connect(f"{self.path.resolve().as_uri()}?mode=ro&immutable=1")
+            self._db.execute("SELECT 1 FROM responses")
 
     def __enter__(self) -> Self:
         """Use as a context that closes the file."""
@@ -80,7 +100,7 @@ class Store:
         except sqlite3.IntegrityError as error:
             raise BadInput(f"{self.path}: two items are the same ({error})") from error
         except sqlite3.Error as error:
-            raise self._unwritable(error) from error
+            raise self._unwritten(error) from error
         return max(0, count)
 
     def put(self, position: int, repeat: int, response: Response) -> None:
@@ -95,19 +115,18 @@ class Store:
         try:
             self._db.execute("INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?)", row)
         except sqlite3.Error as error:
-            raise self._unwritable(error) from error
+            raise self._unwritten(
+                error, "answers stored so far are kept and the run can be resumed"
+            ) from error
 
     def items(self) -> Iterator[tuple[int, Item]]:
         """(position, item) in plan order, read in slices so that no cursor outlives a write."""
         last = -1
         query = "SELECT position, body FROM items WHERE position > ? ORDER BY position LIMIT 512"
-        try:
-            while rows := list(self._select(query, last)):
-                for position, body in rows:
-                    yield position, _item(body)
-                last = rows[-1][0]
-        except msgspec.DecodeError as error:
-            raise self._unreadable(error) from error
+        while rows := list(self._select(query, last)):
+            for position, body in rows:
+                yield position, self._decoded(_item, body)
+            last = rows[-1][0]
 
     def answered(self) -> dict[tuple[int, int], str]:
         """(position, repeat) -> request key of every response that is not a failure."""
@@ -126,11 +145,8 @@ class Store:
             "SELECT r.position, r.repeat, i.body, r.body FROM responses r "
             "JOIN items i ON i.position = r.position ORDER BY r.position, r.repeat"
         )
-        try:
-            for position, repeat, item, response in self._select(query):
-                yield position, repeat, _item(item), _response(response)
-        except msgspec.DecodeError as error:
-            raise self._unreadable(error) from error
+        for position, repeat, *bodies in self._select(query):
+            yield position, repeat, *self._pair(bodies)
 
     def picked(self, rows: Sequence[int]) -> list[tuple[Item, Response]]:
         """Items and responses at places in the order of `rows`, without reading the others.
@@ -143,13 +159,22 @@ class Store:
             "SELECT i.body, r.body FROM responses r JOIN items i ON i.position = r.position "
             "WHERE r.position = ? AND r.repeat = ?"
         )
-        found = [next(self._select(query, *keys[row])) for row in rows]
-        return [(_item(item), _response(response)) for item, response in found]
+        return [self._pair(next(self._select(query, *keys[row]))) for row in rows]
 
     def _select(self, query: str, *values: object) -> Iterator[tuple]:
         try:
             yield from self._db.execute(query, values)
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise self._unreadable(error) from error
+
+    def _pair(self, bodies: Sequence[bytes]) -> tuple[Item, Response]:
+        item, response = bodies
+        return self._decoded(_item, item), self._decoded(_response, response)
+
+    def _decoded(self, decode: Callable[[bytes], T], body: bytes) -> T:
+        try:
+            return decode(body)
+        except (ValueError, TypeError, RecursionError) as error:
             raise self._unreadable(error) from error
 
     def _unreadable(self, error: Exception) -> BadInput:
@@ -158,8 +183,5 @@ class Store:
             "allowed: the responses.db that a run wrote; try `sqlite3 responses.db .recover`"
         )
 
-    def _unwritable(self, error: Exception) -> ModelmetryError:
-        return ModelmetryError(
-            f"{self.path}: cannot be written ({error}); "
-            "answers stored so far are kept and the run can be resumed"
-        )
+    def _unwritten(self, error: Exception, kept: str = "nothing was asked") -> ModelmetryError:
+        return ModelmetryError(f"{self.path}: cannot be written ({error}); {kept}")
