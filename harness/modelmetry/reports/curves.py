@@ -78,8 +78,10 @@ class Chart:
 def chart(curve: Curve) -> Chart:
     """The geometry of one task's accuracy against its difficulty."""
     levels = sorted({point.level for point in curve.points})
-    pad = 0.06 * (levels[-1] - levels[0])
-    scale = Scale(low=levels[0] - pad, high=levels[-1] + pad)
+    # The curve runs over every level that was asked, the points over means of some of them.
+    asked = [*levels, *(level for level, _ in curve.chance)]
+    pad = 0.06 * (max(asked) - min(asked))
+    scale = Scale(low=min(asked) - pad, high=max(asked) + pad)
     quarters = (0.0, 0.25, 0.5, 0.75, 1.0)
     splits = list(dict.fromkeys(point.split for point in curve.points))
     series = tuple(
