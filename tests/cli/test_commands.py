@@ -212,6 +212,24 @@ BAD = [
     (["score", "nowhere", "--scorer", "number"], 2, "nowhere"),
     (["verify", "nothing"], 2, "unknown suite"),
     (["frobnicate"], 2, "frobnicate"),
+    (["run", "."], 2, "no run.json"),
+    (["run", "addition", "--temperature", "nan", "--model", "reference/oracle"], 2, "temperature"),
+    (["run", "addition", "--max-tokens", str(10**20), "--model", "reference/oracle"], 2, "2^31"),
+    (
+        [
+            "run",
+            "addition",
+            "--model",
+            "reference/oracle",
+            "-M",
+            "price_output=1",
+            "--cost-limit",
+            "nan",
+        ],
+        2,
+        "cost-limit",
+    ),
+    (["run", "addition", "--model", "reference/oracle", "--model", "opnai/x"], 2, "opnai"),
 ]
 
 
@@ -221,9 +239,62 @@ def test_bad_input_is_one_line(arguments: list[str], code: int, word: str, tmp_p
     done = modelmetry(*arguments, cwd=tmp_path)
     complaint = [line for line in done.stderr.splitlines() if line.startswith("modelmetry: ")]
     assert done.returncode == code, done.stderr
+    # A run that never could have begun leaves nothing behind.
+    assert code == 3 or not list(tmp_path.glob("runs/*"))
     assert len(complaint) == 1
     assert word in complaint[0]
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_is_gone_on_with_as_it_was_started(tmp_path: Path) -> None:
+    """A run's folder knows its model and options; settings that differ from its own are refused."""
+    model = ("--model", "reference/simulated", "-M", "ability=3")
+    done = modelmetry("run", "addition", "--limit", "2", *model, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "runs").iterdir()
+    for same in ([], ["--limit", "2", "--seed", "0", "--temperature", "0"], ["--dry-run"]):
+        again = modelmetry("run", str(folder), *same, cwd=tmp_path)
+        assert again.returncode == 0, again.stderr
+    assert "requests: 0" in again.stdout
+    for other in (["--limit", "3"], ["--seed", "1"], ["--temperature", "1"], ["--epochs", "2"],
+                  ["--max-tokens", "9"], ["--model", "reference/check-standard"],
+                  ["-M", "ability=2"]):  # fmt: skip
+        again = modelmetry("run", str(folder), *other, cwd=tmp_path)
+        assert again.returncode == 2, other
+        assert "Traceback" not in again.stderr
+    more = ("--model", "reference/simulated", "-M", "ability=2", "--resume")
+    done = modelmetry("run", "addition", "--limit", "2", *more, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert len(list((tmp_path / "runs").iterdir())) == 2
+
+
+def test_a_model_that_cannot_be_reached_does_not_stop_the_others(tmp_path: Path) -> None:
+    """The others are asked, and the exit code is that of the one that was not."""
+    url = unused()
+    done = modelmetry(
+        "run", "addition", "--limit", "2", "--model", "vllm/x", "--model", "reference/oracle",
+        "--model-base-url", url, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "addition reference/oracle" in done.stdout
+    complaints = [line for line in done.stderr.splitlines() if line.startswith("modelmetry: ")]
+    assert len(complaints) == 1
+    assert f"--model-base-url {url}" in done.stderr
+
+
+def test_names_that_are_no_text_and_plain_terminals_work(tmp_path: Path) -> None:
+    """A suite in a folder whose name is no UTF-8, printed to a terminal that knows only ASCII."""
+    folder = tmp_path / os.fsdecode(b"s\xff")
+    folder.mkdir()
+    packaged = ROOT / "suites" / "modelmetry" / "suites"
+    shutil.copy(packaged / "addition.yaml", folder / "own.yaml")
+    done = modelmetry(
+        "run", str(folder / "own.yaml"), "--limit", "1", "--model", "reference/oracle",
+        cwd=tmp_path, PYTHONIOENCODING="ascii",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shown = modelmetry("preview", str(folder / "own.yaml"), cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert shown.returncode == 0, shown.stderr
 
 
 def test_an_unwritable_folder_is_one_line(tmp_path: Path) -> None:
@@ -262,6 +333,11 @@ def test_environment_variables_are_flags(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert len(list((tmp_path / "elsewhere").iterdir())) == 1
+    planned = modelmetry(
+        "run", "addition", "--limit", "1", "--dry-run", "--model", "reference/oracle",
+        cwd=tmp_path, MODELMETRY_MODEL_OPTIONS="price_input=1 price_output=2",
+    )  # fmt: skip
+    assert "cost in USD" in planned.stdout
 
 
 def test_keys_are_never_stored(stub: str, tmp_path: Path) -> None:
@@ -295,6 +371,8 @@ def test_list_names_what_is_installed(kind: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     import json
 
+    table = modelmetry("list", kind, cwd=tmp_path)
     rows = json.loads(done.stdout)
+    assert len(table.stdout.splitlines()) == len(rows)
     assert len(rows) >= 3
     assert all(row["name"] and row["about"] for row in rows)

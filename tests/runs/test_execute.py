@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +17,7 @@ from tests.runs.conftest import MakeRun, Scripted
 
 from modelmetry.errors import BadInput, LimitReached, ModelmetryError, Unreachable
 from modelmetry.models import Rejected, Request, Retries, Transient, resolve
-from modelmetry.runs import Effort, Tally, answers, execute, find, open_store, read_record
+from modelmetry.runs import Effort, Store, Tally, answers, execute, find, open_store, read_record
 from modelmetry.runs.scores import score_table
 from modelmetry.suites import Suite
 
@@ -178,6 +180,80 @@ def test_nothing_but_server_errors_ends_the_run(make_run: MakeRun) -> None:
     assert asked < 100
 
 
+def test_nothing_but_refusals_ends_the_run_with_the_reason(make_run: MakeRun) -> None:
+    """A server that refuses every request is not asked to the end, and its words are passed on."""
+    asked = 0
+
+    async def script(_: Request) -> str:
+        nonlocal asked
+        asked += 1
+        raise Rejected("temperature is not supported")
+
+    model = Scripted(script=script)
+    folder = make_run(model, repeats=20)
+    with pytest.raises(BadInput, match=r"not one request.*temperature is not supported"):
+        execute(folder, model, QUICK)
+    assert asked <= 20 + 4
+
+
+def test_what_was_answered_before_makes_refusals_ordinary(make_run: MakeRun) -> None:
+    """A run that has answers goes on to its end, however many of the rest are refused."""
+
+    async def script(request: Request) -> str:
+        if request.item.problem.index:
+            raise Rejected("too long")
+        return right(request)
+
+    model = Scripted(script=script)
+    folder = make_run(model, repeats=5)
+    for _ in range(2):
+        assert execute(folder, model, QUICK).status == "finished"
+
+
+def test_the_cost_limit_does_not_pay_for_repetitions(make_run: MakeRun) -> None:
+    """Once the limit is reached, requests that wait to be repeated are left for another session."""
+    asked: Counter[str] = Counter()
+
+    async def script(request: Request) -> str:
+        asked[request.key] += 1
+        if request.item.problem.index % 2:
+            raise Transient("busy", retry_after_s=60)
+        await asyncio.sleep(0.05)
+        return right(request)
+
+    model = Scripted(script=script, price_output=1.0)
+    folder = make_run(model)
+    started = time.monotonic()
+    with pytest.raises(LimitReached):
+        execute(folder, model, replace(QUICK, connections=8, cost_limit_usd=1.0))
+    assert time.monotonic() - started < 10
+    assert max(asked.values()) == 1
+
+
+def test_preparing_leaves_nothing_behind_when_it_fails(make_run: MakeRun, tmp_path: Path) -> None:
+    """A folder that did not become a run is removed."""
+    from modelmetry.runs import folder as folders
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(folders, "RECORD", "no-such-folder/run.json")
+        with pytest.raises(BadInput, match="cannot be written"):
+            make_run("reference/oracle", log_dir=tmp_path / "log")
+    assert list((tmp_path / "log").iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b'"\xff"', b"[" * 100_000])
+def test_a_corrupt_record_is_one_line_and_no_hindrance(
+    make_run: MakeRun, small_suite: Suite, damage: bytes
+) -> None:
+    """A damaged run.json is refused by name, and does not keep other runs from being found."""
+    whole, broken = make_run("reference/oracle"), make_run("reference/oracle")
+    (broken / "run.json").write_bytes(damage)
+    with pytest.raises(BadInput, match=r"run\.json: cannot be read"):
+        read_record(broken)
+    same = {"model": resolve("reference/oracle"), "sampling": small_suite.sampling, "repeats": 1}
+    assert find(whole.parent, edition=read_record(whole).edition, **same) == whole
+
+
 def test_retry_after_holds_all_connections(make_run: MakeRun) -> None:
     """Nobody asks again before the time that the server named."""
     refused_at = 0.0
@@ -251,6 +327,10 @@ def test_find_knows_the_same_question(make_run: MakeRun, small_suite: Suite) -> 
     assert find(folder.parent, **same) == folder
     assert find(folder.parent, **{**same, "repeats": 2}) is None
     assert find(folder.parent, **{**same, "model": resolve("reference/chance")}) is None
+    able = {name: resolve("reference/simulated", options={"ability": name}) for name in (1, 2)}
+    one = make_run(able[1])
+    assert find(folder.parent, **{**same, "model": able[1]}) == one
+    assert find(folder.parent, **{**same, "model": able[2]}) is None
     assert find(folder.parent / "nowhere", **same) is None
 
 
@@ -304,6 +384,51 @@ def test_a_corrupt_database_is_one_line(make_run: MakeRun, damage: str) -> None:
     with pytest.raises(BadInput, match=r"responses\.db") as error:
         values(folder)
     assert "\n" not in str(error.value)
+
+
+def test_bytes_that_are_no_text_are_one_line(make_run: MakeRun) -> None:
+    """A stored answer whose text is not UTF-8, or is no blob at all, is named with a way out."""
+    import sqlite3
+
+    model = Scripted(script=truthful)
+    folder = make_run(model)
+    execute(folder, model, QUICK)
+    for body in (b'"\xff"', 5):
+        database = sqlite3.connect(folder / "responses.db")
+        with database:
+            database.execute("UPDATE responses SET body = ? WHERE position = 0", (body,))
+        database.close()
+        with pytest.raises(BadInput, match=r"responses\.db: not a readable") as error:
+            values(folder)
+        assert str(error.value).count("not a readable") == 1
+
+
+def test_a_database_that_cannot_be_made_is_no_bad_database(tmp_path: Path) -> None:
+    """Where no database can be made, nobody is told to repair one."""
+    with pytest.raises(ModelmetryError, match="cannot be written") as error:
+        Store(tmp_path / "nowhere" / "responses.db", create=True)
+    assert "recover" not in str(error.value)
+
+
+def test_a_read_only_run_can_be_read(make_run: MakeRun) -> None:
+    """A run on a medium where SQLite cannot make its lock files is scored all the same."""
+    model = Scripted(script=truthful)
+    folder = make_run(model)
+    execute(folder, model, QUICK)
+    with tempfile.TemporaryDirectory() as place:  # pytest's own folders are closed to others
+        path = Path(shutil.copy(folder / "responses.db", place))
+        Path(place).chmod(0o555)
+        path.chmod(0o444)
+        me = os.geteuid()
+        try:
+            if me == 0:
+                os.seteuid(65534)  # root may write anywhere
+            with Store(path) as store:
+                found = list(store.rows())
+        finally:
+            os.seteuid(me)
+            Path(place).chmod(0o755)
+    assert len(found) == read_record(folder).planned
 
 
 def test_a_full_disk_is_one_line(make_run: MakeRun) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from modelmetry.errors import BadInput
-from modelmetry.suites import names, read
+from modelmetry.items import Seed
+from modelmetry.suites import items, names, read
 
 GOOD = """\
 # Does it add?
@@ -113,6 +115,15 @@ MISTAKES = [
     ("primary", ["held_out"], "primary: unknown split 'held_out'", "held-out, longer"),
     ("contrasts.length gap", ["held-out"], "contrasts.length gap", "2 split labels"),
     ("tasks", {}, "tasks: there is none", "one or more"),
+    ("sampling.temperature", -1, "sampling: temperature: -1", "from 0"),
+    ("sampling.temperature", float("nan"), "sampling: temperature: nan", "from 0"),
+    ("sampling.max_tokens", 0, "sampling: max_tokens: 0", "from 1"),
+    ("sampling.top_p", 7, "sampling: top_p: 7", "up to 1"),
+    ("tasks.addition.prompts.sum.stop", [""], "prompts.sum.stop", "none empty"),
+    ("tasks.addition.prompts.sum.shots", 10**6, "prompts.sum.shots: 1000000", "0 to"),
+    ("tasks.addition.prompts.a/b", {"template": "ask"}, "'a/b' is not kebab-case", ""),
+    ("tasks.addition.prompts.ask.template", "a\0b", "cannot be read", ""),
+    ("tasks.addition.prompts.ask.template", "a" * 300, "cannot be read", ""),
 ]
 
 
@@ -139,9 +150,49 @@ def test_a_missing_field_names_the_template(tmp_path: Path) -> None:
 
 def test_template_faults_are_refused(tmp_path: Path) -> None:
     """Syntax errors, failing expressions, escapes from the sandbox and empty text are refused."""
-    for source in ("{{ a", "{{ a / 0 }}", "{{ a.__class__.__mro__ }}", "  "):
+    for source in (
+        "{{ a",
+        "{{ a / 0 }}",
+        "{{ a.__class__.__mro__ }}",
+        "  ",
+        "{{ '{} {}'.format(a) }}",
+        "{{ '{x}'.format(a) }}",
+    ):
         with pytest.raises(BadInput, match=r"ask\.jinja"):
             read(write(tmp_path, ask=source))
+
+
+def test_a_template_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """A template in another encoding than UTF-8 is refused by name."""
+    path = write(tmp_path)
+    (tmp_path / "prompts" / "ask.jinja").write_bytes(b"caf\xe9 {{ a }}")
+    with pytest.raises(BadInput, match=r"ask\.jinja: cannot be read"):
+        read(path)
+
+
+def test_a_template_that_fails_on_a_later_problem_is_one_line(tmp_path: Path) -> None:
+    """A template that passes its trial and fails on the n-th problem names itself and the fields."""
+    suite = read(write(tmp_path, ask="{{ 1 // (a - 12) }}: {{ a }} + {{ b }}"))
+    task = replace(suite.tasks[0], splits={"held-out": 500})
+    with pytest.raises(BadInput, match=r"template ask: .*ZeroDivisionError.*'a': 12"):
+        list(items(replace(suite, tasks=(task,)), Seed(root=0)))
+
+
+@pytest.mark.parametrize("text", ["? [1, 2]\n: 3\n", "when: 2020-13-45\n", "x: " + "[" * 20_000])
+def test_odd_yaml_is_one_line(tmp_path: Path, text: str) -> None:
+    """Keys that are lists, dates that are none and endless brackets are no tracebacks."""
+    with pytest.raises(BadInput, match=r"my-suite\.yaml: .*not valid YAML"):
+        read(write(tmp_path, GOOD + text))
+
+
+def test_merge_keys_work(tmp_path: Path) -> None:
+    """YAML's `<<` takes over what another mapping holds."""
+    more = "      ask: &ask {template: ask, format: chat}\n      again: {<<: *ask, shots: 1}\n"
+    text = GOOD.replace("      ask: {template: ask, format: chat}\n", more)
+    assert [prompt.name for prompt in read(write(tmp_path, text)).tasks[0].prompts][:2] == [
+        "ask",
+        "again",
+    ]
 
 
 def test_yaml_faults_name_the_line(tmp_path: Path) -> None:

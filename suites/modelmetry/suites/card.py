@@ -36,7 +36,7 @@ def card(suite: Suite, seed: Seed, edition: str, count: int) -> str:
                 "data_files": [
                     {
                         "split": split.replace("-", "_"),
-                        "path": f"data/{task.name}/{split.replace('-', '_')}.parquet",
+                        "path": split_file(task.name, split),
                     }
                     for split in task.splits
                 ],
@@ -46,6 +46,11 @@ def card(suite: Suite, seed: Seed, edition: str, count: int) -> str:
     }
     front = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
     return f"---\n{front}---\n\n# {suite.name}, edition {edition}\n\n{_body(suite, seed, count)}"
+
+
+def split_file(task: str, split: str) -> str:
+    """Relative path of a split's Parquet file; hyphens are not allowed in Hub split names."""
+    return f"data/{task}/{split.replace('-', '_')}.parquet"
 
 
 def _body(suite: Suite, seed: Seed, count: int) -> str:

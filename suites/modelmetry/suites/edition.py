@@ -7,13 +7,13 @@ import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from modelmetry.errors import BadInput, cannot_write
 from modelmetry.items import Item, Seed, content_hash
-from modelmetry.suites.card import card
+from modelmetry.suites.card import card, split_file
 from modelmetry.suites.render import edition as edition_name
 from modelmetry.suites.render import items
 from modelmetry.suites.suite import Suite
@@ -49,7 +49,7 @@ class Manifest:
     item_count: int
     files: Mapping[str, str]
     digest: str = ""
-    format: int = 1
+    format: Literal[1] = 1
 
     def sealed(self) -> Manifest:
         """The manifest with its own digest."""
@@ -130,15 +130,15 @@ def write(
 
 
 def read_edition(folder: Path) -> Edition:
-    """Open an edition and check every byte of it.
+    """Open an edition and check every byte of it; files that it does not name are left alone.
 
     Raises:
-        BadInput: A file is missing, was added, or does not hash to what the manifest says.
+        BadInput: A file is missing or does not hash to what the manifest says.
     """
     path = folder / MANIFEST
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError, BadInput) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path}: cannot be read: {error}") from error
     if manifest.sealed().digest != manifest.digest:
         raise BadInput(f"{path}: was changed; allowed: an edition exactly as it was generated")
@@ -149,11 +149,6 @@ def read_edition(folder: Path) -> Edition:
         if _sha256(file) != expected:
             raise BadInput(f"{file}: was changed; allowed: an edition exactly as it was generated")
     return Edition(folder=folder, manifest=manifest)
-
-
-def split_file(task: str, split: str) -> str:
-    """Relative path of a split's Parquet file; hyphens are not allowed in Hub split names."""
-    return f"data/{task}/{split.replace('-', '_')}.parquet"
 
 
 def _all(folder: Path) -> list[Path]:

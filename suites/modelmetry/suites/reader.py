@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import combinations
 from pathlib import Path
@@ -85,7 +85,13 @@ class _UniqueKeys(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
         for key_node, _ in node.value:
+            if key_node.tag == "tag:yaml.org,2002:merge":  # `<<` is no key of its own
+                continue
             key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(
+                    None, None, "a key is a list or a mapping", key_node.start_mark
+                )
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key {key!r} is given twice", key_node.start_mark
@@ -122,7 +128,8 @@ class _Reader:
             tasks=tasks,
             repeats=self._integer("repeats", document.get("repeats", 1), 1),
             sampling=self._sampling(document.get("sampling", {})),
-            source=str(self.path),
+            # A path may hold bytes that are no text, which the record of a run cannot hold.
+            source=str(self.path).encode("utf-8", "replace").decode(),
         )
         labels = [suite.label(task.name, split) for task in tasks for split in task.splits]
         primary = self._labels("primary", document.get("primary", labels), labels)
@@ -141,6 +148,8 @@ class _Reader:
             where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
             what = getattr(error, "problem", None) or str(error).splitlines()[0]
             raise self.fail("", f"{where}not valid YAML: {what}") from error
+        except (ValueError, RecursionError) as error:  # a date such as 2026-13-45; endless brackets
+            raise self.fail("", f"not valid YAML: {error}") from error
 
     def question(self) -> str:
         lines: list[str] = []
@@ -220,6 +229,8 @@ class _Reader:
                         raise self.fail(key, f"{a} and {b} overlap; allowed: disjoint splits")
 
     def _prompt(self, key: str, name: str, value: Any, generator: Generator) -> Prompt:
+        if not _KEBAB.fullmatch(name):
+            raise self.fail(key, f"the name {name!r} is not kebab-case")
         body = self._mapping(key, value, _PROMPT_KEYS, required=("template",))
         template = str(body["template"])
         source, path = self._template(f"{key}.template", template)
@@ -236,17 +247,33 @@ class _Reader:
             template=template,
             source=source,
             format=form,
-            shots=self._integer(f"{key}.shots", body.get("shots", 0), 0),
+            shots=self._shots(f"{key}.shots", body.get("shots", 0), generator),
             system=system,
             stop=self._texts(f"{key}.stop", body.get("stop", ())),
         )
 
+    def _shots(self, key: str, value: Any, generator: Generator) -> int:
+        shots = self._integer(key, value, 0)
+        if not shots:
+            return 0
+        if "train" not in generator.splits:
+            raise self.fail(key, f"{shots}; allowed: 0, as the generator has no split `train`")
+        # One is kept back, should the question itself be among those drawn.
+        if shots >= (held := generator.count("train")):
+            raise self.fail(key, f"{shots}; allowed: integers from 0 to {held - 1}")
+        return shots
+
     def _template(self, key: str, template: str) -> tuple[str, Path]:
         tried = [folder / "prompts" for folder in (self.path.parent, FOLDER)]
         for folder in tried:
-            path = (folder / f"{template}.jinja").resolve()
-            if path.is_relative_to(folder.resolve()) and path.is_file():
-                return path.read_text(encoding="utf-8").strip(), path
+            try:
+                path = (folder / f"{template}.jinja").resolve()
+                if path.is_relative_to(folder.resolve()) and path.is_file():
+                    return path.read_text(encoding="utf-8").strip(), path
+            except (OSError, ValueError) as error:  # not UTF-8, unreadable, or no name of a file
+                raise self.fail(
+                    key, f"{folder / template}.jinja: cannot be read: {error}"
+                ) from error
         raise self.fail(
             key, f"no template {template!r}; allowed: a .jinja file under {tried[0]}, named without"
         )
@@ -284,8 +311,10 @@ class _Reader:
 
     def _texts(self, key: str, value: Any) -> tuple[str, ...]:
         listed = [value] if isinstance(value, str) else value
-        if not isinstance(listed, list | tuple) or not all(isinstance(x, str) for x in listed):
-            raise self.fail(key, f"{_show(value)}; allowed: a text or a list of texts")
+        if not isinstance(listed, list | tuple) or not all(
+            isinstance(text, str) and text for text in listed
+        ):
+            raise self.fail(key, f"{_show(value)}; allowed: a text or a list of texts, none empty")
         return tuple(listed)
 
     def _labels(

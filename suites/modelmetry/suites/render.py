@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from modelmetry.items import Generator, Item, Message, Problem, Seed, content_hash, digest, message
 from modelmetry.suites.reader import generator_of
 from modelmetry.suites.suite import Prompt, Suite, Task
-from modelmetry.suites.templates import compiled
+from modelmetry.suites.templates import rendered
 
 _POOL = 256
 """Training problems from which a task's solved examples are picked, drawn once per seed."""
@@ -124,7 +124,7 @@ def _pool(generator: Generator, task: Task, seed: Seed, prompt: Prompt) -> list[
 
 def render(prompt: Prompt, problem: Problem) -> str:
     """The question alone, without examples or system message."""
-    return compiled(prompt.source).render(problem.fields).strip()
+    return rendered(f"template {prompt.template}", prompt.source, problem.fields)
 
 
 def _chat(prompt: Prompt, question: str, shots: list[Shot]) -> tuple[Message, ...]:

@@ -17,11 +17,42 @@ _ENVIRONMENT = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
 )
 
+# What an expression in a template can raise; the sandbox answers for the rest.
+_FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+
 
 @cache
 def compiled(source: str) -> Template:
     """The template of a text, compiled once."""
     return _ENVIRONMENT.from_string(source)
+
+
+def rendered(where: str | Path, source: str, fields: Mapping[str, Any]) -> str:
+    """The text that a template makes of a problem's fields, stripped.
+
+    Args:
+        where: Names the template in the error line.
+        source: The template's text.
+        fields: The problem's fields.
+
+    Raises:
+        BadInput: The template fails on this problem, or makes nothing of it.
+    """
+    try:
+        text = compiled(source).render(fields).strip()
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        raise BadInput(
+            f"{where}: {f'line {line}: ' if line else ''}{error.message or type(error).__name__}"
+        ) from error
+    except _FAULTS as error:
+        raise BadInput(
+            f"{where}: the template fails on a problem: {type(error).__name__}: {error}; "
+            f"its fields: {dict(fields)}"
+        ) from error
+    if not text:
+        raise BadInput(f"{where}: the template renders to nothing; allowed: a question")
+    return text
 
 
 def check_template(
@@ -40,16 +71,8 @@ def check_template(
     """
     try:
         used = meta.find_undeclared_variables(_ENVIRONMENT.parse(source))
-        if missing := sorted(used - set(allowed)):
-            raise BadInput(f"{path}: unknown field {missing[0]!r}; allowed: {', '.join(allowed)}")
-        text = compiled(source).render(example)
     except TemplateError as error:
-        line = getattr(error, "lineno", None)
-        where = f"{path}: line {line}" if line else str(path)
-        raise BadInput(f"{where}: {error.message or type(error).__name__}") from error
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError) as error:
-        if isinstance(error, BadInput):
-            raise
-        raise BadInput(f"{path}: the template fails on a problem: {error}") from error
-    if not text.strip():
-        raise BadInput(f"{path}: the template renders to nothing; allowed: a question")
+        raise BadInput(f"{path}: line {error.lineno}: {error.message}") from error  # type: ignore[attr-defined]
+    if missing := sorted(used - set(allowed)):
+        raise BadInput(f"{path}: unknown field {missing[0]!r}; allowed: {', '.join(allowed)}")
+    rendered(path, source, example)
