@@ -376,3 +376,17 @@ def test_list_names_what_is_installed(kind: str, tmp_path: Path) -> None:
     assert len(table.stdout.splitlines()) == len(rows)
     assert len(rows) >= 3
     assert all(row["name"] and row["about"] for row in rows)
+
+
+def test_a_suite_that_fails_its_verification_gives_no_edition(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the two solvers disagree, `generate` writes nothing and says how to see why."""
+    from modelmetry import api
+    from modelmetry.algebra.addition import Addition
+    from modelmetry.errors import ModelmetryError
+
+    monkeypatch.setattr(Addition, "solve", lambda *_: "0")
+    with pytest.raises(ModelmetryError, match="fails its verification"):
+        api.generate("addition", seed=1, limit=2, out=tmp_path / "editions")
+    assert not (tmp_path / "editions").exists()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import modelmetry.items as plugins
 import modelmetry.suites as suites
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, ModelmetryError
 from modelmetry.items import Item, Seed
 from modelmetry.suites import Suite
 
@@ -75,13 +75,25 @@ def generate(
 
     Raises:
         BadInput: Anything asked for does not exist, or the edition is there already.
+        ModelmetryError: The suite fails its verification; nothing is written.
     """
     from modelmetry.analyses.verification import certificate_json, verify
 
     checked_limit(limit)
     chosen = _only_split(read_suite(suite), split)
-    certificate = certificate_json(verify(chosen, seed=seed))
-    edition = suites.write(Path(out), chosen, Seed(root=seed), limit=limit, certificate=certificate)
+    certificate = verify(chosen, seed=seed)
+    if not certificate.passed:
+        raise ModelmetryError(
+            f"{chosen.name}: fails its verification, so no edition was written; "
+            f"see: modelmetry verify {chosen.source or chosen.name} --seed {seed}"
+        )
+    edition = suites.write(
+        Path(out),
+        chosen,
+        Seed(root=seed),
+        limit=limit,
+        certificate=certificate_json(certificate),
+    )
     return edition.folder
 
 

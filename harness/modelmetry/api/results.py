@@ -93,6 +93,12 @@ def write_report(reads: Sequence[Run], out: Path) -> list[Path]:
     from modelmetry.reports import Section
     from modelmetry.reports import write_report as write
 
+    for read in reads:
+        if not read.scores.num_rows:
+            raise BadInput(
+                f"{read.folder}: the run has no answers yet; allowed: runs with answers "
+                f"(go on with: modelmetry run {read.folder})"
+            )
     sections = [
         Section(record=read.record, scores=read.scores, samples=_samples(read)) for read in reads
     ]

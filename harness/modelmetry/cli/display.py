@@ -114,11 +114,13 @@ def _notes(tally: Tally) -> str:
 
 def result(done: Any) -> None:
     """The headline of a finished run, and where its report lies."""
-    from modelmetry.analyses.estimates import headline
+    from modelmetry.analyses.estimates import headline, primary
+    from modelmetry.analyses.table import read_items
 
     _OUT.print(f"[bold]{escape(done.record.suite.name)}[/] {escape(done.record.model)}")
     table = _table("split", "estimand", "value>", "95 % interval>", "problems>", "unscored>")
-    for row in headline(done.record, done.scores):
+    rows = headline(done.record, done.scores)
+    for row in rows:
         table.add_row(
             escape(row.split),
             escape(row.estimand),
@@ -128,6 +130,10 @@ def result(done: Any) -> None:
             str(row.n_unscored),
         )
     _OUT.print(table)
+    labels = primary(done.record, read_items(done.scores))
+    for label in labels:
+        if label not in {row.split for row in rows}:
+            _OUT.print(f"{label}: the instrument could read none of the answers", markup=False)
     _OUT.print(f"report: {escape(str(done.folder / 'report.html'))}")
 
 
