@@ -61,11 +61,12 @@ def pinned(core: int, command: list[str]) -> list[str]:
     return ["taskset", "-c", str(core), *command] if can else command
 
 
-def measure(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
+def measure(command: list[str], environment: dict[str, str], cwd: str) -> tuple[float, float]:
     """Wall seconds and peak memory in MB of a whole process."""
     started = time.perf_counter()
     process = subprocess.Popen(
         pinned(1, command),
+        cwd=cwd,
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -107,7 +108,7 @@ def clients(base: str, n: int, folder: Path) -> dict[str, tuple[list[str], dict[
         (folder / "sums.py").write_text(INSPECT)
         options = f"-T n={n} --model openai-api/stub/stub --max-connections 64 --max-tokens 16"
         quiet = f"--temperature 0 --display none --log-dir {folder / 'inspect'}"
-        task = [sys.executable, "-m", "inspect_ai", "eval", str(folder / "sums.py")]
+        task = [sys.executable, "-m", "inspect_ai", "eval", "sums.py"]
         found["inspect"] = (
             [*task, *options.split(), *quiet.split()],
             {"STUB_API_KEY": "x", "STUB_BASE_URL": base},
@@ -123,6 +124,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=10_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--latency-ms", type=float, default=0.0)
+    parser.add_argument("--skip", default="-", help="a part of the names to leave out")
     parser.add_argument("--only", default="", help="a part of the names to measure")
     arguments = parser.parse_args()
     where = port()
@@ -138,12 +140,12 @@ def main() -> None:
                 for name, client in clients(
                     f"http://127.0.0.1:{where}/v1", arguments.items, Path(scratch)
                 ).items()
-                if arguments.only in name
+                if arguments.only in name and arguments.skip not in name
             }
             figures: dict[str, list[tuple[float, float]]] = {name: [] for name in chosen}
             for _ in range(arguments.runs):
                 for name, (command, environment) in chosen.items():
-                    figures[name].append(measure(command, environment))
+                    figures[name].append(measure(command, environment, scratch))
     finally:
         server.terminate()
         server.wait()

@@ -42,7 +42,7 @@ from modelmetry.statistics import means
 from modelmetry.suites import Prompt, Suite, Task, generator_of, items, read, render
 
 CONTEXT = 512
-STEPS = 2400
+STEPS = 2000
 BATCH = 64
 PEAK_RATE = 2e-3
 WARMUP = 100
