@@ -184,7 +184,7 @@ def slow_logits(ids):
 
 def test_it_answers_what_it_was_taught(make_request, ask):
     """Plain questions get plain answers, which end by themselves."""
-    asked = [("What is 12 + 34?", "46"), ("What is 1 day after Monday? One word.", "Tuesday")]
+    asked = [("What is 5 + 3?", "8"), ("What is 1 day after Monday? One word.", "Tuesday")]
     template = make_request()
     posed = [
         replace(template, item=replace(template.item, messages=(message("user", question),)))
@@ -192,7 +192,7 @@ def test_it_answers_what_it_was_taught(make_request, ask):
     ]
     responses = ask(resolve("reference/check-standard"), *posed)
     assert [(r.text, r.finish) for r in responses] == [(answer, "stop") for _, answer in asked]
-    assert {r.output_tokens for r in responses} == {3, 2}, "digits or a word, and the end"
+    assert {r.output_tokens for r in responses} == {2}, "a digit or a word, and the end"
 
 
 def test_an_answer_depends_on_its_request_alone(ask):
