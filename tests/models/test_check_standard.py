@@ -70,9 +70,6 @@ def requests(limit=None):
     return [request for request, _, _ in quickstart(limit=limit)]
 
 
-# The tokenizer.
-
-
 @given(TEXTS)
 @settings(deadline=None, max_examples=50)
 def test_text_survives_the_tokenizer(text):
@@ -98,9 +95,6 @@ def test_the_vocabulary_knows_the_prompts():
 def test_a_lone_surrogate_is_read_as_a_question_mark():
     """Half a surrogate pair has no bytes, and must not end a run."""
     assert model().tokenizer.encode("a\ud800b") == model().tokenizer.encode("a?b")
-
-
-# The forward pass.
 
 
 @given(st.data())
@@ -177,9 +171,6 @@ def slow_logits(ids):
             states[t] = x + layer["mlp.down_proj.weight"] @ (gate / (1 + np.exp(-gate)) * up)
     last = [norm(x, w["model.norm.weight"]) for x in states]
     return np.array([w["model.embed_tokens.weight"] @ x for x in last])
-
-
-# Answers.
 
 
 def test_it_answers_what_it_was_taught(make_request, ask):
@@ -285,9 +276,6 @@ def test_a_folder_without_the_files_is_bad_input(tmp_path, make_request, ask):
         other.identity()
 
 
-# The certificate.
-
-
 def test_the_certificate_is_of_these_files():
     """Hashes, size and generators are those it was issued for; else train again."""
     assert CERTIFICATE["files"] == digests(FOLDER) == model().identity()["files"]
@@ -333,9 +321,6 @@ def test_there_is_something_to_measure(label):
     assert certified["high"] < 0.98
 
 
-# Three readings of the same files.
-
-
 @pytest.mark.torch
 @given(TEXTS)
 @settings(deadline=None, max_examples=200)
@@ -378,6 +363,7 @@ def test_transformers_gives_the_same_logits():
 @pytest.mark.torch
 def test_transformers_answers_alike(ask):
     """The quickstart through transformers: at most 1 % of greedy answers differ."""
+    pytest.importorskip("torch")
     agree(ask(model(), *requests()), ask(resolve(f"hf/{FOLDER}"), *requests()))
 
 
@@ -391,7 +377,6 @@ def test_vllm_answers_alike(ask):
 def agree(ours, theirs):
     """Answers, ends, counts and log-probabilities are alike, up to rounding at near-ties."""
     assert len(ours) == len(theirs) > 400
-    assert {(r.input_tokens) for r in ours} == {(r.input_tokens) for r in theirs}
     differing = []
     for a, b in zip(ours, theirs, strict=True):
         assert a.input_tokens == b.input_tokens

@@ -236,3 +236,12 @@ def test_difficulty_is_drawn_with_its_threshold(tmp_path):
     assert re.search(r"half-way between perfect and chance at\s+digits 3\.\d\d", text)
     assert '<polyline class="curve"' in text
     assert '<rect class="band"' in text
+
+
+def test_the_default_seed_is_called_public(section, tmp_path):
+    """A report on seed 0 says that a number to publish needs a fresh seed; others say nothing."""
+    for seed, said in ((0, True), (7, False)):
+        out = tmp_path / str(seed)
+        write_report(out, [replace(section, record=replace(section.record, seed=seed))])
+        text = (out / "report.md").read_text(encoding="utf-8")
+        assert ("Seed 0 is the default and public" in text) is said

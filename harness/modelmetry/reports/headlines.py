@@ -120,8 +120,17 @@ def notices(record: RunRecord, rows: Sequence[Row], answers: int, failed: int) -
         *_completeness(record, answers),
         *_unscored(rows, answers, failed),
         *_limits(record),
+        *_seed(record),
         *_from_rows(rows),
     ]
+
+
+def _seed(record: RunRecord) -> Iterator[Notice]:
+    if record.seed == 0:
+        yield Notice(
+            text="Seed 0 is the default and public, so these very problems may be known to a model: "
+            "for a number to publish, run with a fresh --seed."
+        )
 
 
 def _completeness(record: RunRecord, answers: int) -> Iterator[Notice]:
