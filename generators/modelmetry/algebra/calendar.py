@@ -48,6 +48,12 @@ class Calendar(Generator):
     2405.14860), who asked for up to one round of days and months forward; here also backward,
     further, and around invented cycles, where nothing about the real calendar helps.
 
+    The held-out cells are a systematic gap, not a random one: those for which walking the other way
+    would end on one of a few positions. So every start, step count and answer is equally frequent in
+    both splits; but of the months, say, train never shows a start with an answer of the class
+    (modulo 3) that held-out asks for, and a model that learns such regularities of train instead of
+    the rule falls below chance.
+
     Attributes:
         laps: Rounds of the cycle that the longest walk of the split `further` takes, in [2, 100].
         lengths: Lengths of the invented cycles, distinct, each in [3, 24]; by default those of
@@ -64,7 +70,7 @@ class Calendar(Generator):
     difficulty: ClassVar[str] = "steps"
     splits: ClassVar[Mapping[str, str]] = {
         "train": "about two of three real (start, steps, direction) cells, up to one round",
-        "held-out": "the other real cells: every start, step count and answer equally often",
+        "held-out": "the other real cells, a systematic gap: all starts, steps, answers equally often",
         "further": "real cycles with more steps than one round, which train never shows",
         "invented": "cycles of invented names, listed in the question, up to one round",
     }
