@@ -155,7 +155,7 @@ def update_leaderboard(
         path = Path(data) / f"{read.record.suite.name}.csv"
         update(path, entries_of(read.record, read.scores))
         changed.append(path)
-    return changed
+    return list(dict.fromkeys(changed))
 
 
 def _samples(read: Run) -> Callable[[Sequence[int]], list[Sample]]:
