@@ -234,6 +234,8 @@ def certificate(made: Any) -> None:
     for check in made.splits:
         for line in check.failures:
             _OUT.print(f"FAILED: {check.split}: {line}", markup=False)
+        for line in check.warnings:
+            _OUT.print(f"note: {check.split}: {line}", markup=False)
     for overlap in made.overlaps:
         if overlap.shared:
             _OUT.print(
