@@ -227,16 +227,3 @@ class Retries:
     attempts: int = 6
     first_wait_s: float = 0.5
     longest_wait_s: float = 30.0
-
-
-__all__ = [
-    "Finish",
-    "Model",
-    "Rejected",
-    "Request",
-    "Response",
-    "Retries",
-    "Sampling",
-    "Transient",
-    "sampling_seed",
-]
