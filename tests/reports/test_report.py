@@ -245,3 +245,10 @@ def test_the_default_seed_is_called_public(section, tmp_path):
         write_report(out, [replace(section, record=replace(section.record, seed=seed))])
         text = (out / "report.md").read_text(encoding="utf-8")
         assert ("Seed 0 is the default and public" in text) is said
+
+
+def test_what_the_back_end_turned_out_to_be_is_shown(section, tmp_path):
+    """The revision that was found when the model was opened stands among the facts."""
+    record = replace(section.record, found={"revision": "0123abcd"})
+    write_report(tmp_path, [replace(section, record=record)])
+    assert "0123abcd" in (tmp_path / "report.html").read_text(encoding="utf-8")

@@ -100,6 +100,7 @@ def facts(record: RunRecord, answers: int) -> list[Fact]:
         Fact(term="run", text=record.id, code=True),
         Fact(term="model", text=record.model, code=True),
         *([Fact(term="model settings", text=_settings(identity), code=True)] if identity else []),
+        *([Fact(term="found", text=_settings(record.found), code=True)] if record.found else []),
         Fact(term="suite", text=f"{suite.name}, version {suite.version}"),
         Fact(term="edition", text=record.edition, code=True),
         Fact(term="seed", text=str(record.seed), code=True),
