@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from modelmetry.algebra.addition import Addition
 from modelmetry.errors import BadInput
-from modelmetry.items import Seed
-from modelmetry.suites import items, names, read
+from modelmetry.items import Seed, load
+from modelmetry.spaces import Space
+from modelmetry.suites import items, names, read, reader
 
 GOOD = """\
 # Does it add?
@@ -215,3 +218,24 @@ def test_unknown_names_list_the_known() -> None:
         read("quikstart")
     with pytest.raises(BadInput, match="no such file"):
         read("nowhere/x.yaml")
+
+
+class Overlapping(Addition):
+    """A generator whose splits are wrong: `carry` holds what `longer` holds."""
+
+    def strata(self, split: str) -> Sequence[Space]:
+        return super().strata("longer" if split == "carry" else split)
+
+
+def test_overlapping_splits_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A suite that asks two splits with common problems names both of them."""
+
+    def load_ours(group: str, name: str, *, where: str = "") -> object:
+        return Overlapping if name == "overlapping" else load(group, name, where=where)
+
+    monkeypatch.setattr(reader, "load", load_ours)
+    text = GOOD.replace("generator: addition", "generator: overlapping")
+    text = text.replace("{held-out: 5, longer: 5}", "{carry: 5, longer: 5}")
+    text = text.replace("[held-out", "[carry")
+    with pytest.raises(BadInput, match=r"splits: carry and longer overlap; allowed: disjoint"):
+        read(write(tmp_path, text))
