@@ -4,7 +4,7 @@
 
 Starts the stub server on one core and each client on another, in turn; prints the median of wall
 seconds, answers per second, peak memory and the ratio to the bare client measured in the same go.
-Inspect and lm-evaluation-harness take part when they are installed in this environment.
+Inspect takes part when it is installed in this environment.
 """
 
 from __future__ import annotations
