@@ -21,7 +21,9 @@ def runs(simulated, addition_suite):
 
 def test_a_known_difference_is_found_and_equals_tie(runs):
     """The poor model loses to both others, which tie."""
-    rows = {(r.comparison.a, r.comparison.b): r for r in compare(runs) if r.split == "held-out"}
+    rows = {
+        (r.comparison.a, r.comparison.b): r for r in compare(runs).rows if r.split == "held-out"
+    }
     assert rows["a/good", "b/same"].verdict == "tie"
     assert rows["a/good", "c/poor"].verdict == "a/good is better"
     assert rows["b/same", "c/poor"].verdict == "b/same is better"
@@ -29,7 +31,7 @@ def test_a_known_difference_is_found_and_equals_tie(runs):
 
 def test_the_family_holds_every_pair_on_every_split(runs):
     """Three pairs on two splits are a family of six, and correction never helps."""
-    found = [row.comparison for row in compare(runs)]
+    found = [row.comparison for row in compare(runs).rows]
     assert {comparison.family_size for comparison in found} == {len(found)} == {6}
     assert all(c.p_adjusted >= c.p for c in found)
     assert all(c.p_exact is not None and c.exact_method for c in found)
@@ -40,10 +42,12 @@ def test_items_are_matched_by_name_not_by_row(runs):
     (record, scores), other = runs[0], runs[2]
     backwards = scores.take(list(range(scores.num_rows - 1, -1, -1)))
     forth = {
-        row.split: row.comparison.difference.value for row in compare([(record, scores), other])
+        row.split: row.comparison.difference.value
+        for row in compare([(record, scores), other]).rows
     }
     back = {
-        row.split: row.comparison.difference.value for row in compare([(record, backwards), other])
+        row.split: row.comparison.difference.value
+        for row in compare([(record, backwards), other]).rows
     }
     assert forth == pytest.approx(back)
 
@@ -55,7 +59,7 @@ def test_runs_of_other_items_are_refused(runs, simulated, addition_suite):
     assert not same_items([part, other])
     with pytest.raises(BadInput, match="differ in 4 of 240 items"):
         compare([part, other])
-    rows = compare([part, other], intersection=True)
+    rows = compare([part, other], intersection=True).rows
     assert sum(row.left_out for row in rows) == 4
 
 
@@ -77,7 +81,7 @@ def test_an_item_that_one_run_could_not_score_is_left_out_of_the_pair(table, run
     record = runs[0][0]
     a = table([{"problem": p, "value": 1.0} for p in "xyz"])
     b = table([{"problem": p, "value": v} for p, v in zip("xyz", (0.0, 1.0, None), strict=True)])
-    (row,) = compare([(record, a), (runs[1][0], b)])
+    (row,) = compare([(record, a), (runs[1][0], b)]).rows
     assert row.comparison.difference.n == 2
     assert row.comparison.difference.unscored == 1
 
@@ -91,5 +95,72 @@ def test_runs_of_one_model_are_told_apart_by_their_folders(runs):
 
 def test_the_same_seed_gives_the_same_p_values(runs):
     """Resampling is seeded."""
-    first, again = ([row.comparison.p_exact for row in compare(runs, seed=7)] for _ in range(2))
+    first, again = (
+        [row.comparison.p_exact for row in compare(runs, seed=7).rows] for _ in range(2)
+    )
     assert first == again
+
+
+def test_three_runs_are_ranked_on_every_split(runs):
+    """The poor model is last, the two good ones share the first two places and a tie group."""
+    (held_out, carry) = compare(runs).standings
+    assert (held_out.split, carry.split) == ("held-out", "carry")
+    assert held_out.names == ("a/good", "b/same", "c/poor")
+    assert held_out.ranks.low == (1, 1, 3)
+    assert held_out.ranks.high == (2, 2, 3)
+    assert held_out.ranks.group == (1, 1, 2)
+    assert held_out.omnibus.p < 0.01
+    assert held_out.omnibus.models == 3
+
+
+def test_two_runs_have_no_ranks(runs):
+    """Of two runs the pair says all."""
+    assert compare(runs[:2]).standings == ()
+
+
+def test_ranks_rest_on_what_all_runs_could_score(table, runs):
+    """An item that one of three runs could not score is left out of the ranks and counted."""
+    scores = [table([{"problem": p, "value": v} for p in "xyz"]) for v in (1.0, 0.0)]
+    gap = table([{"problem": p, "value": v} for p, v in zip("xyz", (0.0, 1.0, None), strict=True)])
+    records = [record for record, _ in runs]
+    (standing,) = compare(list(zip(records, [*scores, gap], strict=True))).standings
+    assert (standing.ranks.n, standing.unscored) == (2, 1)
+    assert standing.ranks.values == (1.0, 0.0, 0.5)
+
+
+def test_a_margin_is_tested_on_every_row(runs):
+    """Equal models are equivalent within a wide margin, and unequal ones only different."""
+    found = compare(runs, margin=0.3)
+    rows = {(r.comparison.a, r.comparison.b): r for r in found.rows if r.split == "held-out"}
+    assert rows["a/good", "b/same"].equivalent == "equivalent within the margin"
+    assert rows["a/good", "c/poor"].equivalent == "different"
+    assert {row.equivalent for row in compare(runs).rows} == {""}
+
+
+def test_the_correction_is_chosen_and_named(runs):
+    """Benjamini-Hochberg is milder than Holm on the same rows."""
+    holm, mild = compare(runs), compare(runs, correction="bh")
+    assert (holm.corrected_by, mild.corrected_by) == ("Holm", "Benjamini-Hochberg")
+    for strict, row in zip(holm.rows, mild.rows, strict=True):
+        assert row.comparison.p == strict.comparison.p
+        assert row.comparison.p_adjusted <= strict.comparison.p_adjusted
+
+
+def test_more_comparisons_than_clusters_are_warned_about(table, runs):
+    """Six rows on three problems rest on little, and each warning stands once."""
+    scores = [
+        table([{"problem": p, "value": v, "split": s} for p in "xyz" for s in ("s", "t")])
+        for v in (1.0, 0.0, 1.0)
+    ]
+    records = [record for record, _ in runs]
+    warnings = compare(list(zip(records, scores, strict=True))).warnings
+    assert "6 comparisons rest on as few as 3 clusters" in warnings
+    assert len(warnings) == len(set(warnings))
+    assert any(line.startswith("s: only 3 clusters") for line in warnings)
+
+
+@pytest.mark.parametrize("settings", [{"margin": 0.0}, {"margin": 1.5}, {"correction": "no"}])
+def test_settings_out_of_range_are_refused(runs, settings):
+    """An impossible margin or an unknown correction is one clear line."""
+    with pytest.raises(BadInput, match=f"{next(iter(settings))}: .*; allowed: "):
+        compare(runs, **settings)

@@ -8,16 +8,43 @@ from modelmetry.analyses.difficulty import MOST_POINTS, find_curves, threshold_r
 from modelmetry.analyses.table import read_items
 
 
+def _holds(found, truth):
+    return found.low < truth < found.high
+
+
 def test_the_threshold_of_a_known_respondent_is_found(simulated, addition_suite):
     """A respondent whose logit is 3.5 minus the digits is half-way at 3.5 digits."""
     suite = addition_suite({"held-out": 100, "longer": 300})
     items = read_items(simulated(suite, ability=3.5, repeats=2).scores)
     (curve,) = find_curves(suite, items)
     assert curve.threshold is not None
-    assert curve.threshold.low < 3.5 < curve.threshold.high
+    assert _holds(curve.threshold, 3.5)
     assert curve.threshold.value == pytest.approx(3.5, abs=0.3)
-    (row,) = threshold_rows([curve])
-    assert (row.split, row.estimand) == ("addition", "difficulty threshold: digits")
+    rows = threshold_rows([curve])
+    assert {row.split for row in rows} == {"addition"}
+    assert [row.estimand for row in rows] == [
+        "difficulty threshold: digits",
+        "difficulty slope: digits",
+        "lapse rate: digits",
+    ]
+    assert curve.slope is not None
+    assert _holds(curve.slope, 1.0)
+
+
+def test_lapses_are_a_ceiling_and_not_a_lower_threshold(table, addition_suite):
+    """Someone who loses one answer in six at any difficulty has a ceiling of five sixths."""
+    levels = ((1.0, 100), (2.0, 100), (3.0, 98), (4.0, 82), (5.0, 22), (6.0, 4))
+    rows = [
+        {"problem": f"{level}-{i}", "value": float(i < right), "difficulty": level}
+        for level, right in levels
+        for i in range(120)
+    ]
+    (curve,) = find_curves(addition_suite({"held-out": 10}), read_items(table(rows)))
+    assert curve.lapse is not None
+    assert curve.lapse.value == pytest.approx(1 / 6, abs=0.02)
+    assert curve.threshold is not None
+    assert curve.threshold.value == pytest.approx(4.5, abs=0.1)
+    assert {round(top, 9) for _, top in curve.ceiling} == {round(1 - curve.lapse.value, 9)}
 
 
 def test_the_threshold_is_above_guessing(table, addition_suite):

@@ -8,8 +8,9 @@ import pytest
 
 from modelmetry.analyses import estimate, headline
 from modelmetry.analyses.contrasts import contrast_rows
+from modelmetry.analyses.measures import Row, accuracy
 from modelmetry.analyses.splits import split_rows
-from modelmetry.analyses.table import read_items
+from modelmetry.analyses.table import Items, read_items
 from modelmetry.suites import Contrast
 
 
@@ -24,6 +25,11 @@ def rows(simulated, suite):
     """All estimates of a run in which answers also fail."""
     section = simulated(suite, failing=0.2, repeats=2)
     return estimate(section.record, section.scores)
+
+
+def _rows(items: Items) -> list[Row]:
+    """The rows of the split `held-out`."""
+    return list(split_rows(items, "held-out", accuracy(items, items.split.at("held-out"))))
 
 
 def _value(rows, split, estimand):
@@ -42,7 +48,7 @@ def test_accuracy_is_the_mean_of_item_means(table):
             {"problem": "d", "value": 0.0},
         ]
     )
-    found = _value(list(split_rows(read_items(scores), "held-out")), "held-out", "accuracy")
+    found = _value(_rows(read_items(scores)), "held-out", "accuracy")
     assert found.value == pytest.approx(2.5 / 4)
     assert (found.n, found.clusters) == (4, 4)
 
@@ -65,7 +71,7 @@ def test_unscored_answers_are_bounded(rows):
 def test_a_split_without_a_score_has_bounds_only(table):
     """Where nothing could be read there is no accuracy, but the bounds 0 and 1."""
     scores = table([{"problem": str(i), "value": None} for i in range(3)])
-    found = {row.estimand: row.value for row in split_rows(read_items(scores), "held-out")}
+    found = {row.estimand: row.value for row in _rows(read_items(scores))}
     assert found == {
         "accuracy if unscored wrong": 0.0,
         "accuracy if unscored right": 1.0,
@@ -82,7 +88,7 @@ def test_answers_given_are_more_often_right_than_all(rows):
 def test_an_item_that_was_only_refused_is_not_among_the_answered(table):
     """One right and one refused item: half right overall, all right among the answered."""
     rows = [{"value": 1.0}, {"problem": "b", "value": 0.0, "outcome": "refused"}]
-    found = {row.estimand: row for row in split_rows(read_items(table(rows)), "held-out")}
+    found = {row.estimand: row for row in _rows(read_items(table(rows)))}
     assert found["accuracy"].value == 0.5
     assert found["accuracy among answered"].value == 1.0
     assert found["accuracy among answered"].n_items == 1
@@ -96,7 +102,7 @@ def test_the_spread_of_wordings_is_their_standard_deviation(table):
         for wording, wrong in (("plain", 2), ("sum", 1))
         for i in range(4)
     ]
-    found = {row.estimand: row.value for row in split_rows(read_items(table(rows)), "held-out")}
+    found = {row.estimand: row.value for row in _rows(read_items(table(rows)))}
     assert found["wording spread"] == pytest.approx(0.25 / 2**0.5)
     assert found["wording difference: sum - plain"] == pytest.approx(0.25)
 
@@ -162,7 +168,7 @@ def test_a_constant_answer_gains_nothing_in_balanced_accuracy(table):
         {"problem": str(i), "value": float(i % 4 > 0), "expected": "yes" if i % 4 else "no"}
         for i in range(40)
     ]
-    found = {row.estimand: row.value for row in split_rows(read_items(table(rows)), "held-out")}
+    found = {row.estimand: row.value for row in _rows(read_items(table(rows)))}
     assert found["accuracy"] == 0.75
     assert found["balanced accuracy"] == 0.5
 

@@ -171,9 +171,13 @@ def test_runs_are_compared_scored_again_and_put_on_the_board(tmp_path: Path) -> 
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     folders = sorted(str(path) for path in (tmp_path / "runs").iterdir())
-    compared = modelmetry("compare", *folders, cwd=tmp_path)
+    compared = modelmetry(
+        "compare", *folders, "--margin", "0.1", "--correction", "bh", cwd=tmp_path
+    )
     assert compared.returncode == 0, compared.stderr
     assert "reference/oracle" in compared.stdout
+    assert "p corrected by Benjamini-Hochberg" in compared.stdout
+    assert "margin 0.1" in compared.stdout
     both = modelmetry("report", *folders, "--out", "both", cwd=tmp_path)
     assert both.returncode == 0, both.stderr
     assert (tmp_path / "both" / "report.html").is_file()

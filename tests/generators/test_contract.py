@@ -104,7 +104,7 @@ def _shared_by_chance(sizes: list[tuple[int, int]], at_least: int) -> float:
 
 
 def _drawn(strata: Strata, n: int) -> list[tuple[int, int]]:
-    taken = Counter(strata.place(index)[0] for index in range(n))
+    taken = Counter(strata.turns.place(index)[0] for index in range(n))
     return [(strata.spaces[stratum].count, k) for stratum, k in taken.items()]
 
 

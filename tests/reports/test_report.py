@@ -192,9 +192,28 @@ def test_several_runs_are_compared_in_pairs(suite, tmp_path):
     text = html.read_text(encoding="utf-8")
     assert "On held-out, a/good is ahead of b/poor by" in text
     assert "p, corrected" in text
+    assert "places left open" not in text
+    assert "p, equivalence" not in text
     table = pq.read_table(scores)
     assert table.num_rows == sum(section.scores.num_rows for section in sections)
     assert table.column_names[0] == "run"
+
+
+def test_three_runs_are_ranked(suite, tmp_path):
+    """The page shows every model's rank, the places left open, tie groups and Cochran's Q."""
+    models = (("a/good", 4.0), ("b/same", 4.0), ("c/poor", 0.0))
+    sections = [simulated(suite, model=m, ability=a, draws=i) for i, (m, a) in enumerate(models)]
+    html, markdown, *_ = write_report(tmp_path, sections, margin=0.3, correction="bh")
+    text = html.read_text(encoding="utf-8")
+    assert "held-out, c/poor: rank 3, places left open: 3" in text
+    assert "places left open: 1 to 2" in text
+    assert "Cochran's Q" in text.replace("&#39;", "'")
+    assert "corrected by Benjamini-Hochberg for 9 comparisons" in text
+    assert "equivalent within the margin" in text
+    assert "stated margin of 30.0 points" in text
+    assert "| model | rank | places left open | tie group | mean | items |" in markdown.read_text(
+        encoding="utf-8"
+    )
 
 
 def test_runs_of_other_items_stand_beside_each_other_untested(suite, tmp_path):

@@ -93,15 +93,15 @@ def test_strata_take_turns_until_they_are_used_up(counts: list[int]) -> None:
         if turn < count
     ]
     strata = _strata(counts)
-    assert [strata.place(index) for index in range(strata.count)] == dealt
+    assert [strata.turns.place(index) for index in range(strata.count)] == dealt
 
 
 def test_strata_too_large_to_count_on_fingers_take_turns() -> None:
     """The place at an index near 10**30 is computed, not walked to."""
     strata = _strata([10**30, 10, 10**30])
-    assert strata.place(29) == (2, 9)
-    assert strata.place(30) == (0, 10)
-    assert strata.place(2 * 10**30 + 9) == (2, 10**30 - 1)
+    assert strata.turns.place(29) == (2, 9)
+    assert strata.turns.place(30) == (0, 10)
+    assert strata.turns.place(2 * 10**30 + 9) == (2, 10**30 - 1)
 
 
 def test_strata_of_one_key_have_orders_of_their_own() -> None:

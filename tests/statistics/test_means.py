@@ -7,10 +7,12 @@ import warnings
 
 import numpy as np
 import pytest
+from benchmarks.calibrations import intervals
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelmetry.statistics import Estimate, grouped, means, missing
+from modelmetry.statistics.distributions import two_sided
 
 SCORES = st.sampled_from([0.0, 0.25, 0.5, 1.0])
 SAMPLES = st.lists(st.tuples(SCORES, st.integers(0, 6), st.integers(0, 2)), min_size=1, max_size=40)
@@ -30,18 +32,26 @@ def slow_error(values: list[float], clusters: list[int]) -> float | None:
 
 
 def slow_worth(values: list[float], clusters: list[int], error: float) -> float:
-    """Independent observations worth as much, with the two made-up quarters of a cluster in the loop."""
+    """Independent observations worth as much, with the made-up parts of a cluster in the loop."""
     n, center = len(values), sum(values) / len(values)
     shares = {c: clusters.count(c) / n for c in clusters}
+    sums = [
+        sum(v - center for v, c in zip(values, clusters, strict=True) if c == label) / n
+        for label in shares
+    ]
+    made_up = 0.25
+    if error > 1e-9:
+        squared = sum(s**3 for s in sums) ** 2 / sum(s**2 for s in sums) ** 3
+        made_up *= min(1, max(0, (squared - 0.05) / 0.25))
     size = sum(share**2 for share in shares.values())
-    total = 1 + 2 * 0.25 * size
-    guarded = (center + 0.25 * size) / total
-    squares = 0.25 * (size * guarded) ** 2 + 0.25 * (size * (1 - guarded)) ** 2
+    total = 1 + 2 * made_up * size
+    guarded = (center + made_up * size) / total
+    squares = made_up * (size * guarded) ** 2 + made_up * (size * (1 - guarded)) ** 2
     for label in shares:
         inside = [v - guarded for v, c in zip(values, clusters, strict=True) if c == label]
         squares += (sum(inside) / n) ** 2
-    made_up = guarded * (1 - guarded) / (squares / total)
-    return min(made_up, center * (1 - center) / error**2) if error > 1e-9 else made_up
+    found = guarded * (1 - guarded) / (squares / total)
+    return min(found, center * (1 - center) / error**2) if error > 1e-9 else found
 
 
 def slow_wilson(p: float, n: float, quantile: float) -> tuple[float, float]:
@@ -78,7 +88,8 @@ def test_mean_is_its_slow_twin(sample: list[tuple[float, int, int]]) -> None:
         assert "2 clusters" in found.warnings[0]
         return
     assert found.std_error == pytest.approx(error, abs=1e-12)
-    quantile = float(t.ppf(0.975, len(set(clusters)) - 1))
+    effective = 1 / sum((clusters.count(c) / len(clusters)) ** 2 for c in set(clusters))
+    quantile = float(t.ppf(0.975, max(0.5, effective - 1)))
     expected = slow_wilson(found.value, slow_worth(values, clusters, error), quantile)
     assert ends(found) == pytest.approx(expected, abs=1e-6)
 
@@ -167,7 +178,19 @@ def test_statsmodels_clusters(seed: int) -> None:
         )
     found = means.mean(values, clusters, bounds=None)
     assert found.std_error == pytest.approx(fitted.bse[0])
-    assert ends(found) == pytest.approx(tuple(fitted.conf_int()[0]))
+    # statsmodels counts clusters where the interval counts what they are worth.
+    effective = 1 / np.sum((np.bincount(clusters) / 60) ** 2)
+    half = two_sided(0.95, effective - 1) * fitted.bse[0]
+    assert ends(found) == pytest.approx((values.mean() - half, values.mean() + half))
+    equal = np.arange(60) % 12
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fitted = sm.OLS(values, np.ones(60)).fit(
+            cov_type="cluster", cov_kwds={"groups": equal}, use_t=True
+        )
+    assert ends(means.mean(values, equal, bounds=None)) == pytest.approx(
+        tuple(fitted.conf_int()[0])
+    )
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -275,6 +298,41 @@ def test_refused(values: list[float], clusters: list[float] | None, match: str) 
     """What cannot be averaged is refused in one line that says where it is."""
     with pytest.raises(ValueError, match=match):
         means.mean(values, clusters)
+
+
+def test_rough_intervals_say_so() -> None:
+    """Few clusters, clusters worth few, and errors in few clusters warn; an ordinary run does not."""
+    rng = np.random.default_rng(0)
+    scores, twenty = (rng.random(480) < 0.6).astype(float), np.repeat(np.arange(20), 24)
+    assert means.mean(scores, twenty).warnings == ()
+    assert means.mean(scores, np.repeat(np.arange(5), 96)).warnings == ()
+    (few,) = means.mean(scores, np.repeat(np.arange(3), 160)).warnings
+    assert few == "only 3 clusters: the standard error is rough"
+    (uneven,) = means.mean(scores, np.maximum(0, np.arange(480) - 400)).warnings
+    assert uneven == "only 80 clusters, worth 1.4 of one size: the standard error is rough"
+    (rare,) = means.mean(np.arange(480) < 20, twenty).warnings
+    assert rare == "the rarer outcome lies in few clusters (about 1.0): others may hold more"
+    mirrored = means.mean(np.arange(480) >= 20, twenty)
+    assert mirrored.warnings == (rare,)
+    either = means.difference_of_means(np.arange(480) < 20, scores, twenty, twenty)
+    assert either.warnings == (f"a: {rare}",)
+    assert means.mean(scores, np.repeat(np.arange(5), 96), bounds=None).warnings != ()
+
+
+def test_one_big_cluster_costs_degrees_of_freedom() -> None:
+    """A cluster with half of the items leaves fewer degrees of freedom than clusters less one."""
+    scores = np.tile([1.0, 0.0], 40)
+    equal = means.mean(scores, np.arange(80) % 20)
+    unequal = means.mean(scores, np.maximum(0, np.arange(80) // 2 - 20))
+    assert equal.method.endswith("t with 19 df")
+    assert unequal.method.endswith("t with 2.478 df")
+
+
+def test_calibration() -> None:
+    """No interval of the quick calibration surely breaks its promise, and most are claimed."""
+    found = list(intervals.cases(100, quick=True))
+    assert [case for case in found if case.surely_breaks()] == []
+    assert sum(case.claimed for case in found) > len(found) / 2
 
 
 @pytest.mark.parametrize("count", [20, 50, 100])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from benchmarks.calibrations import comparisons
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelmetry.statistics import means, pairs
+from modelmetry.statistics.equivalence import tost
+from modelmetry.statistics.paired_proportions import tango
 
 PAIRED = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 7)), min_size=2, max_size=30
@@ -22,29 +25,69 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(20)
 
 
-def slow_sign_flip(deltas: list[float], clusters: list[int]) -> float:
-    """All assignments of a sign to each cluster, one by one."""
-    labels = sorted(set(clusters))
-    sums = [sum(d for d, c in zip(deltas, clusters, strict=True) if c == label) for label in labels]
-    observed, extreme, total = abs(sum(sums)), 0, 0
-    for signs in itertools.product((1, -1), repeat=len(labels)):
-        total += 1
-        extreme += abs(sum(s * x for s, x in zip(signs, sums, strict=True))) >= observed - 1e-9
-    return extreme / total
-
-
 @given(PAIRED)
 @settings(deadline=None, max_examples=50)
 def test_difference_is_a_clustered_mean(sample: list[tuple[int, int, int]]) -> None:
-    """The paired difference has the value, error and, where it varies, interval of a mean."""
+    """The paired difference has the value and error of a mean; without bounds the interval too."""
     a, b, clusters = (np.array(column) for column in zip(*sample, strict=True))
     found = pairs.difference(a / 2, b / 2, clusters)
     twin = means.mean((a - b) / 2, clusters, bounds=None)
     assert found.value == pytest.approx(twin.value)
     assert found.std_error == pytest.approx(twin.std_error, abs=1e-12)
-    if twin.low is not None and twin.high is not None:
-        assert found.low == pytest.approx(max(-1, twin.low))
-        assert found.high == pytest.approx(min(1, twin.high))
+    free = pairs.difference(a / 2, b / 2, clusters, bounds=None)
+    assert (free.low, free.high) == (pytest.approx(twin.low), pytest.approx(twin.high))
+
+
+@given(PAIRED)
+@settings(deadline=None, max_examples=50)
+def test_the_interval_holds_what_the_test_does_not_reject(
+    sample: list[tuple[int, int, int]],
+) -> None:
+    """p is below 0.05 exactly where 0 is outside the 95 % interval."""
+    a, b, clusters = (np.array(column) for column in zip(*sample, strict=True))
+    found = pairs.compare(a / 2, b / 2, clusters, names=("a", "b"), rng=rng())
+    low, high = found.difference.low, found.difference.high
+    if low is not None and high is not None and min(abs(low), abs(high)) > 1e-6:
+        assert (found.p < 0.05) == (not low < 0 < high)
+
+
+def test_independent_items_have_the_interval_of_tango() -> None:
+    """One right or wrong answer per cluster: the counts alone decide."""
+    a, b = np.repeat([[1, 1], [1, 0], [0, 1], [0, 0]], [1, 1, 7, 12], axis=0).T
+    found, expected = pairs.difference(a, b), tango(1, 1, 7, 12)
+    assert (found.low, found.high) == (expected.low, expected.high)
+    score = (1 - 7) / math.sqrt(1 + 7)
+    p = pairs.compare(a, b, names=("a", "b"), rng=rng()).p
+    assert p == pytest.approx(math.erfc(abs(score) / math.sqrt(2)))
+
+
+def test_copies_of_an_item_are_worth_one() -> None:
+    """60 clusters of twenty equal items tell as much as 59 independent ones."""
+    a, b = np.repeat([[1, 0], [0, 1], [1, 1]], [1040, 60, 100], axis=0).T
+    assert pairs.paired(a, b, np.arange(1200) // 20).worth == pytest.approx(59, rel=2e-3)
+
+
+def test_scores_may_have_other_bounds() -> None:
+    """A score out of five is the same difference on another scale."""
+    stream = rng()
+    a, b = stream.integers(0, 6, (2, 40))
+    clusters = np.arange(40) // 2
+    unit = pairs.difference(a / 5, b / 5, clusters)
+    found = pairs.difference(a, b, clusters, bounds=(0, 5))
+    assert (found.low, found.high) == (
+        pytest.approx(5 * (unit.low or 0)),
+        pytest.approx(5 * (unit.high or 0)),
+    )
+
+
+def test_one_item_that_differs_is_not_taken_for_the_end_of_doubt() -> None:
+    """Seeing one of 100 items differ, in five clusters, does not narrow the interval to its cluster."""
+    a, clusters = np.ones(100), np.repeat(np.arange(5), 20)
+    never = pairs.difference(a, a, clusters)
+    b = a.copy()
+    b[0] = 0
+    once = pairs.difference(a, b, clusters)
+    assert (never.high or 0) > (once.high or 0) > (never.high or 0) / 4
 
 
 @given(PAIRED)
@@ -65,89 +108,27 @@ def test_swapping_models_turns_the_sign(sample: list[tuple[int, int, int]]) -> N
         assert mirror.difference.low == pytest.approx(-high)
 
 
-@given(PAIRED)
-@settings(deadline=None, max_examples=30)
-def test_sign_flip_is_its_slow_twin(sample: list[tuple[int, int, int]]) -> None:
-    """The exact test counts the same assignments of signs as a loop over all of them."""
-    deltas, clusters = [(a - b) / 2 for a, b, _ in sample], [c for _, _, c in sample]
-    p, method = pairs.sign_flip(deltas, clusters, rng=rng())
-    assert p == pytest.approx(slow_sign_flip(deltas, clusters))
-    assert method == "sign-flip, exact"
-
-
-def test_sign_flip_monte_carlo_is_near_the_exact_p() -> None:
-    """Fifteen clusters of three sizes are one too many; the draws come near, with their seed."""
-    sums = [0.5] * 6 + [-0.5] * 2 + [1.0] * 3 + [-1.0] * 2 + [1.5, -1.5]
-    exact, drawn = slow_sign_flip(sums, list(range(15))), pairs.sign_flip(sums, rng=rng())
-    assert drawn[0] == pytest.approx(exact, abs=4 * math.sqrt(exact / 10_000))
-    assert drawn[1] == "sign-flip, 10,000 Monte Carlo draws"
-    assert drawn == pairs.sign_flip(sums, rng=rng())
-
-
-def test_sign_flip_is_never_zero() -> None:
-    """However far out the observed signs are, they are one of the assignments counted."""
-    sums = np.linspace(0.5, 1, 60)
-    assert pairs.sign_flip(sums, rng=rng(), resamples=99)[0] == 1 / 100
-
-
-def test_sign_flip_of_equal_sizes_is_a_coin() -> None:
-    """Forty clusters that differ by as much need no draws: 30 against 10 is a binomial tail."""
-    expected = 2 * sum(math.comb(40, k) for k in range(11)) / 2**40
-    p, method = pairs.sign_flip([1] * 30 + [-1] * 10 + [0] * 5, rng=rng())
-    assert (p, method) == (pytest.approx(expected), "sign-flip, exact")
-
-
-def test_sign_flip_keeps_its_level() -> None:
-    """Of two alike models on clusters of two, p is below 0.05 in about 5 % of runs."""
-    stream, clusters = np.random.default_rng(3), np.repeat(np.arange(40), 2)
-    hits = 0
-    for _ in range(400):
-        deltas = np.repeat(stream.integers(-1, 2, 40), 2) + stream.integers(-1, 2, 80)
-        hits += pairs.sign_flip(deltas, clusters, rng=stream, resamples=400)[0] <= 0.05
-    assert 0.02 <= hits / 400 <= 0.08
-
-
-@pytest.mark.parametrize(("wins", "losses"), [(0, 0), (1, 0), (5, 5), (10, 3), (121, 59), (0, 30)])
-def test_mcnemar_statsmodels(wins: int, losses: int) -> None:
-    """The exact p is that of statsmodels; the mid-p takes half of the observed outcome off."""
-    from statsmodels.stats.contingency_tables import mcnemar
-
-    expected = mcnemar([[50, wins], [losses, 50]], exact=True).pvalue
-    exact, mid = pairs.mcnemar(wins, losses, mid=False), pairs.mcnemar(wins, losses)
-    assert exact == pytest.approx(min(1, expected))
-    n = wins + losses
-    tail = sum(math.comb(n, k) for k in range(min(wins, losses) + 1)) / 2**n
-    half = math.comb(n, min(wins, losses)) / 2**n / 2
-    assert mid == pytest.approx(min(1, 2 * (tail - half)))
-
-
-def test_mcnemar_published() -> None:
-    """Fagerland, Lydersen and Laake (2013): 1 against 7 has exact p 0.070, mid-p 0.039."""
-    assert (round(pairs.mcnemar(1, 7, mid=False), 3), round(pairs.mcnemar(1, 7), 3)) == (
-        0.07,
-        0.039,
-    )
-
-
 def test_identical_models() -> None:
     """Two models with the same answers differ by 0 within what the clusters can show; p is 1."""
     scores = np.tile([0, 1], 50)
     found = pairs.compare(scores, scores, names=("a", "b"), rng=rng())
-    most = 1 - 0.025 ** (1 / 100)
+    most = tango(50, 0, 0, 50).high or 0
     assert (found.difference.low, found.difference.high) == (
         pytest.approx(-most),
         pytest.approx(most),
     )
     assert (found.p, found.p_exact) == (1.0, 1.0)
     assert found.detectable > most
+    assert "all clusters differ by the same" in found.difference.warnings[0]
 
 
 def test_opposite_models() -> None:
-    """One always right, one always wrong: the p of ten coins that all fell alike, not 0."""
+    """One always right, one always wrong: ten wins of ten, not certainty."""
     found = pairs.compare(np.ones(10), np.zeros(10), names=("a", "b"), rng=rng())
-    assert found.p == pytest.approx(2 / 2**10)
+    assert found.p == pytest.approx(math.erfc(math.sqrt(10 / 2)))
+    assert found.p_exact == pytest.approx(1 / 2**10)
     assert found.difference.high == pytest.approx(1)
-    assert found.difference.low == pytest.approx(1 - 2 * (1 - 0.025 ** (1 / 10)))
+    assert 0.4 < (found.difference.low or 0) < 0.7
 
 
 def test_one_cluster() -> None:
@@ -158,15 +139,19 @@ def test_one_cluster() -> None:
 
 
 def test_paired_t_of_scipy() -> None:
-    """With one item per cluster the p-value is that of the paired t test."""
+    """Without bounds and clusters the interval and the test are those of the paired t test."""
     from scipy.stats import ttest_rel
 
     stream = rng()
     a, b = stream.random(50), stream.random(50)
-    found, expected = pairs.compare(a, b, names=("a", "b"), rng=stream), ttest_rel(a, b)
-    assert found.p == pytest.approx(expected.pvalue)
+    expected = ttest_rel(a, b)
+    found = pairs.paired(a, b, bounds=None)
+    assert pairs.p_value(found) == pytest.approx(expected.pvalue)
     interval = expected.confidence_interval()
-    assert found.difference.low == pytest.approx(interval.low)
+    assert found.bounds(0.95) == (pytest.approx(interval.low), pytest.approx(interval.high))
+    assert pairs.compare(a, b, names=("a", "b"), rng=stream).p == pytest.approx(
+        expected.pvalue, rel=0.1
+    )
 
 
 def test_detectable_is_found_with_its_power() -> None:
@@ -179,10 +164,8 @@ def test_detectable_is_found_with_its_power() -> None:
     hits = 0
     for _ in range(600):
         deltas = stream.random(n) - stream.random(n)
-        hits += (
-            pairs._p_value(pairs._difference((deltas + effect + 2) / 4, np.full(n, 0.5), None)[0])
-            < 0.05
-        )
+        found = pairs.paired((deltas + effect + 2) / 4, np.full(n, 0.5))
+        hits += pairs.p_value(found) < 0.05
     assert 0.74 <= hits / 600 <= 0.86
 
 
@@ -197,6 +180,23 @@ def test_adjusted() -> None:
     assert [c.family_size for c in family] == [3, 3, 3]
     assert family[0].p_adjusted == pytest.approx(3 * found[0].p)
     assert pairs.adjusted([]) == []
+    mild = pairs.adjusted(found, "bh")
+    assert [c.correction for c in mild] == ["bh"] * 3
+    assert all(m.p_adjusted <= h.p_adjusted for m, h in zip(mild, family, strict=True))
+    with pytest.raises(ValueError, match="correction: 'no'"):
+        pairs.adjusted(found, "no")
+
+
+def test_claims_of_equivalence_are_a_family_of_their_own() -> None:
+    """Two claims at 0.02 each are corrected among themselves, whatever the differences' p are."""
+    stream = rng()
+    found = []
+    for _ in range(2):
+        a, b = stream.random(40), stream.random(40)
+        shown = replace(tost(a, b, margin=0.2), p=0.02)
+        comparison = pairs.compare(a, b, names=("a", "b"), rng=stream)
+        found.append(replace(comparison, equivalence=shown))
+    assert [c.equivalence.p_adjusted for c in pairs.adjusted(found) if c.equivalence] == [0.04] * 2
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,14 @@ def test_refused(a: list[float], b: list[float], match: str) -> None:
     """Unpaired, empty or impossible scores are refused."""
     with pytest.raises(ValueError, match=match):
         pairs.difference(a, b)
-    with pytest.raises(ValueError, match="allowed"):
-        pairs.mcnemar(-1, 3)
-    with pytest.raises(ValueError, match="resamples"):
-        pairs.sign_flip([1], rng=rng(), resamples=0)
+
+
+def test_the_calibration_holds() -> None:
+    """In simulations intervals cover, tests and corrections err no more than promised, ranks hold."""
+    found = list(comparisons.cases(150, quick=True))
+    assert {case.method.split(".")[0] for case in found} == {
+        *("pairs", "paired_proportions", "paired_tests"),
+        *("equivalence", "multiplicity", "ranks"),
+    }
+    assert [case for case in found if case.surely_breaks()] == []
+    assert all(case.claimed for case in found)

@@ -73,39 +73,54 @@ def _shuffled(size: int, key: int) -> list[int]:
     return table
 
 
+class Turns:
+    """The order in which strata of some sizes take turns.
+
+    Index i belongs to stratum i mod m while all m strata last; a stratum that is used up drops
+    out and the others go on.
+
+    Args:
+        sizes: Points in each stratum, >= 1.
+    """
+
+    __slots__ = ("_phases",)
+
+    def __init__(self, sizes: Sequence[int]) -> None:
+        # One phase per distinct size: (first index, first turn, strata still alive).
+        self._phases: list[tuple[int, int, tuple[int, ...]]] = []
+        start = first_turn = 0
+        for size in sorted(set(sizes)):
+            alive = tuple(i for i, count in enumerate(sizes) if count >= size)
+            self._phases.append((start, first_turn, alive))
+            start += (size - first_turn) * len(alive)
+            first_turn = size
+
+    def place(self, index: int) -> tuple[int, int]:
+        """The stratum of an index, and its turn: how many of the stratum's points came before."""
+        phase = max(p for p in self._phases if p[0] <= index)
+        turn, seat = divmod(index - phase[0], len(phase[2]))
+        return phase[2][seat], phase[1] + turn
+
+
 class Strata:
     """Disjoint spaces from which points are taken in turn, without replacement.
 
-    Index i belongs to stratum i mod m while all m strata last; a stratum that is used up drops
-    out and the others go on. Any leading part of the sequence is therefore as balanced over the
-    strata as their sizes allow.
+    The order of the strata is that of `Turns`, so any leading part of the sequence is as balanced
+    over the strata as their sizes allow.
 
     Args:
         spaces: The strata, in order; at least one, none empty, pairwise disjoint.
     """
 
-    __slots__ = ("_cache", "_phases", "count", "spaces")
+    __slots__ = ("_cache", "count", "spaces", "turns")
 
     def __init__(self, spaces: Sequence[Space]) -> None:
         self.spaces = tuple(spaces)
         if not self.spaces or any(not space.count for space in self.spaces):
             raise BadInput("split: it is empty; allowed: strata with one or more points each")
         self.count = sum(space.count for space in self.spaces)
-        # One phase per distinct size: (first index, first round, strata still alive).
-        self._phases: list[tuple[int, int, tuple[int, ...]]] = []
-        start = first_round = 0
-        for size in sorted({space.count for space in self.spaces}):
-            alive = tuple(i for i, space in enumerate(self.spaces) if space.count >= size)
-            self._phases.append((start, first_round, alive))
-            start += (size - first_round) * len(alive)
-            first_round = size
+        self.turns = Turns([space.count for space in self.spaces])
         self._cache: tuple[int, list[Permutation]] | None = None
-
-    def place(self, index: int) -> tuple[int, int]:
-        """The stratum of an index, and how many of its points came before."""
-        phase = max(p for p in self._phases if p[0] <= index)
-        turn, seat = divmod(index - phase[0], len(phase[2]))
-        return phase[2][seat], phase[1] + turn
 
     def at(self, key: int, index: int) -> dict[str, Any]:
         """The point at an index of the order that `key` chooses.
@@ -119,5 +134,5 @@ class Strata:
                 Permutation(space.count, key ^ (i + 1)) for i, space in enumerate(self.spaces)
             ]
             self._cache = (key, orders)
-        stratum, rank = self.place(index)
+        stratum, rank = self.turns.place(index)
         return self.spaces[stratum].at(self._cache[1][stratum][rank])

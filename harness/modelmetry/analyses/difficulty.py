@@ -46,7 +46,12 @@ class Curve:
         points: Accuracy by split and level, rising within each split.
         line: The fitted curve as (difficulty, accuracy); empty where nothing could be fitted.
         chance: Chance along the difficulty, likewise.
-        threshold: Difficulty half-way between perfect and chance; None where the data cannot say.
+        threshold: Difficulty half-way between chance and the curve's ceiling; None where the data
+            cannot say.
+        slope: Logits lost per unit of difficulty; None likewise, or where accuracy falls as a step.
+        lapse: Rate of guessing at any difficulty; None where there is no threshold.
+        ceiling: Highest accuracy along the curve's upper end, as (difficulty, accuracy); empty
+            where no lapse rate was found.
         reason: Why there is no threshold; empty where there is one.
     """
 
@@ -56,6 +61,9 @@ class Curve:
     line: tuple[tuple[float, float], ...]
     chance: tuple[tuple[float, float], ...]
     threshold: Estimate | None
+    slope: Estimate | None
+    lapse: Estimate | None
+    ceiling: tuple[tuple[float, float], ...]
     reason: str
 
 
@@ -84,7 +92,10 @@ def find_curves(suite: Suite, items: Items) -> list[Curve]:
         )
         levels, chance = _chance(items, kept)
         xs = np.linspace(fit.lowest, fit.highest, _STEPS)
-        ys = fit.at(xs, np.interp(xs, levels, chance))
+        guess = np.interp(xs, levels, chance)
+        ys = fit.at(xs, guess)
+        lapse = fit.lapse.value if fit.lapse else 0.0
+        tops = guess + (1 - guess) * (1 - lapse) if lapse else np.empty(0)
         found.append(
             Curve(
                 task=task.name,
@@ -93,6 +104,9 @@ def find_curves(suite: Suite, items: Items) -> list[Curve]:
                 line=() if ys is None else tuple(zip(xs.tolist(), ys.tolist(), strict=True)),
                 chance=tuple(zip(levels.tolist(), chance.tolist(), strict=True)),
                 threshold=fit.threshold,
+                slope=fit.slope,
+                lapse=fit.lapse,
+                ceiling=tuple(zip(xs.tolist(), tops.tolist(), strict=False)),
                 reason="" if fit.threshold else "; ".join(fit.warnings),
             )
         )
@@ -100,13 +114,24 @@ def find_curves(suite: Suite, items: Items) -> list[Curve]:
 
 
 def threshold_rows(curves: Sequence[Curve]) -> list[Row]:
-    """The thresholds of the curves that have one, in the unit of the task's difficulty factor."""
-    kind: Kind = "difficulty threshold"
+    """Threshold, slope and lapse rate of the curves, where there are such.
+
+    Thresholds are in the unit of the task's difficulty factor, slopes in logits per such unit.
+    """
     return [
-        Row(split=curve.task, kind=kind, of=curve.factor, estimate=curve.threshold)
+        Row(split=curve.task, kind=kind, of=curve.factor, estimate=found)
         for curve in curves
-        if curve.threshold is not None
+        for kind, found in _parameters(curve)
+        if found is not None
     ]
+
+
+def _parameters(curve: Curve) -> tuple[tuple[Kind, Estimate | None], ...]:
+    return (
+        ("difficulty threshold", curve.threshold),
+        ("difficulty slope", curve.slope),
+        ("lapse rate", curve.lapse),
+    )
 
 
 def _chance(items: Items, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

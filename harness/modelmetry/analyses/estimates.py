@@ -7,14 +7,19 @@ from itertools import chain
 
 import pyarrow as pa
 
+from modelmetry.analyses.adaptive import staircase_rows, with_staircases
 from modelmetry.analyses.baselines import constant_rows
+from modelmetry.analyses.budgets import SplitBudget, budget_rows, find_budgets
 from modelmetry.analyses.contrasts import contrast_rows
 from modelmetry.analyses.difficulty import Curve, find_curves, threshold_rows
 from modelmetry.analyses.measures import Row, accuracy
 from modelmetry.analyses.residues import Residue, find_residues, residue_rows
+from modelmetry.analyses.saturation import headroom_rows
 from modelmetry.analyses.splits import split_rows
+from modelmetry.analyses.stopping import anytime_accuracy
 from modelmetry.analyses.table import Items, read_items
 from modelmetry.runs.record import RunRecord
+from modelmetry.statistics import Estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,7 @@ class Analysis:
         items: The same, averaged over repeats, as arrays.
         curves: Accuracy against difficulty, one curve per task.
         residues: Error structure of the addition tasks.
+        budgets: Uncertainty budgets of the headline's splits; none where answers chose problems.
         rows: Every estimate: by split, then contrasts, thresholds and error structure.
     """
 
@@ -35,6 +41,7 @@ class Analysis:
     items: Items
     curves: tuple[Curve, ...]
     residues: tuple[Residue, ...]
+    budgets: tuple[SplitBudget, ...]
     rows: tuple[Row, ...]
 
 
@@ -52,20 +59,32 @@ def analyze(record: RunRecord, scores: pa.Table) -> Analysis:
     """
     items = read_items(scores)
     curves = find_curves(record.suite, items)
+    contrasts = contrast_rows(record.suite, items)
+    if record.until is not None and record.until.adaptive:
+        # The answers chose how hard each split's problems were, so that splits do not compare.
+        curves, contrasts = with_staircases(record, items, curves), []
     residues = find_residues(record.suite, scores)
+    budgets = find_budgets([(record, scores)], primary(record, items))
     rows = [
-        *chain.from_iterable(split_rows(items, label) for label in split_labels(record, items)),
+        *chain.from_iterable(
+            split_rows(items, label, _overall(record, items, label))
+            for label in split_labels(record, items)
+        ),
         *constant_rows(record),
-        *contrast_rows(record.suite, items),
+        *contrasts,
         *threshold_rows(curves),
         *residue_rows(residues),
+        *budget_rows(budgets),
     ]
+    if record.until is None or not record.until.adaptive:
+        rows += headroom_rows(rows, primary(record, items))
     return Analysis(
         record=record,
         scores=scores,
         items=items,
         curves=tuple(curves),
         residues=tuple(residues),
+        budgets=tuple(budgets),
         rows=tuple(rows),
     )
 
@@ -78,6 +97,8 @@ def estimate(record: RunRecord, scores: pa.Table) -> list[Row]:
 def headline(record: RunRecord, scores: pa.Table) -> list[Row]:
     """Accuracy on the primary splits; on every split where the suite names none.
 
+    Where the answers chose the difficulty it is the threshold of every task.
+
     Args:
         record: The run's identity card.
         scores: Its table of scores, at least one row.
@@ -86,7 +107,9 @@ def headline(record: RunRecord, scores: pa.Table) -> list[Row]:
         BadInput: The table is empty or lacks a column.
     """
     items = read_items(scores)
-    found = {label: accuracy(items, items.split.at(label)) for label in primary(record, items)}
+    if record.until is not None and record.until.adaptive:
+        return staircase_rows(record, items)
+    found = {label: _overall(record, items, label) for label in primary(record, items)}
     return [
         Row(split=label, kind="accuracy", estimate=part)
         for label, part in found.items()
@@ -94,8 +117,17 @@ def headline(record: RunRecord, scores: pa.Table) -> list[Row]:
     ]
 
 
+def _overall(record: RunRecord, items: Items, label: str) -> Estimate | None:
+    """Accuracy on a split; valid at any time where the run's end depended on its answers."""
+    if record.until is None or record.until.adaptive:
+        return accuracy(items, items.split.at(label))
+    return anytime_accuracy(items, label, record.until.strata[label])
+
+
 def primary(record: RunRecord, items: Items) -> list[str]:
-    """Labels of the headline's splits."""
+    """Labels of the headline's splits; none where the headline is a threshold."""
+    if record.until is not None and record.until.adaptive:
+        return []
     labels = split_labels(record, items)
     return [label for label in labels if label in record.suite.primary] or labels
 

@@ -29,7 +29,12 @@ Kind = Literal[
     "contrast",
     "chance-adjusted contrast",
     "difficulty threshold",
+    "difficulty slope",
+    "lapse rate",
+    "headroom",
     "errors divisible",
+    "standard uncertainty",
+    "accuracy with combined uncertainty",
 ]
 
 

@@ -19,7 +19,7 @@ MOST_LEVELS = 12
 """Most levels of a factor for which each level is estimated."""
 
 
-def split_rows(items: Items, label: str) -> Iterator[Row]:
+def split_rows(items: Items, label: str, overall: Estimate | None) -> Iterator[Row]:
     """The rows of a split, accuracy first.
 
     A split none of whose answers could be scored has no accuracy, only its bounds and outcomes.
@@ -27,9 +27,9 @@ def split_rows(items: Items, label: str) -> Iterator[Row]:
     Args:
         items: The run's items.
         label: The split's label; at least one item carries it.
+        overall: Accuracy on it; None where nothing could be scored.
     """
     where = items.split.at(label)
-    overall = accuracy(items, where)
     if overall is not None:
         yield Row(split=label, kind="accuracy", estimate=overall)
         yield from chain(

@@ -113,6 +113,24 @@ class Items:
         return found
 
 
+def matched(a: Items, b: Items, label: str) -> tuple[np.ndarray, np.ndarray]:
+    """Positions, in two runs, of the items of a split that both hold, in the order of the first.
+
+    Args:
+        a: The first run's items.
+        b: The second's.
+        label: The split's label.
+
+    Returns:
+        Two arrays of the same length, possibly empty.
+    """
+    here, there = (np.flatnonzero(run.split.at(label)) for run in (a, b))
+    known = pc.SetLookupOptions(b.uid.take(pa.array(there)))
+    places = pc.call_function("index_in", [a.uid.take(pa.array(here))], known)
+    both = places.is_valid().to_numpy(zero_copy_only=False)
+    return here[both], there[places.drop_null().to_numpy()]
+
+
 def labels(table: pa.Table, name: str) -> Labels:
     """A text column of a table as names and codes, nulls as empty text."""
     column = _encoded(table, name)

@@ -249,5 +249,5 @@ def _ambiguous(problems: Sequence[Problem], questions: Sequence[str]) -> int:
 def _expected_overlap(generator: Generator, split: str, points: int) -> float:
     """Points that two independent draws of so many points share, over all strata."""
     strata = generator.stratification(split)
-    drawn = Counter(strata.place(index)[0] for index in range(points))
+    drawn = Counter(strata.turns.place(index)[0] for index in range(points))
     return sum(n * n / strata.spaces[stratum].count for stratum, n in drawn.items())

@@ -1,21 +1,31 @@
 """The public Python interface: everything the command line does, as functions."""
 
+from modelmetry.api.asking import DEFAULT_MODEL
+from modelmetry.api.gauging import GaugeStudy, grr
 from modelmetry.api.making import generate, installed, preview, read_suite, verify
+from modelmetry.api.planning import plan
 from modelmetry.api.results import Run, compare, read_run, report, score, update_leaderboard
-from modelmetry.api.running import DEFAULT_MODEL, plan, run
+from modelmetry.api.running import dry_run, run
+from modelmetry.api.until import dry_run_until, open_ended, run_until
 
 __all__ = [
     "DEFAULT_MODEL",
+    "GaugeStudy",
     "Run",
     "compare",
+    "dry_run",
+    "dry_run_until",
     "generate",
+    "grr",
     "installed",
+    "open_ended",
     "plan",
     "preview",
     "read_run",
     "read_suite",
     "report",
     "run",
+    "run_until",
     "score",
     "update_leaderboard",
     "verify",

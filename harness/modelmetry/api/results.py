@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from modelmetry.analyses.comparison import Row
+    from modelmetry.analyses.comparison import Comparisons
     from modelmetry.reports import Sample
 
 
@@ -73,7 +73,12 @@ def score(run_folder: str | Path, *, scorer: str, out: str | Path | None = None)
 
 
 def report(
-    run_folders: Sequence[str | Path], *, out: str | Path, scorer: str | None = None
+    run_folders: Sequence[str | Path],
+    *,
+    out: str | Path,
+    scorer: str | None = None,
+    margin: float | None = None,
+    correction: str = "holm",
 ) -> list[Path]:
     """Write report.html, report.md, estimates.csv and scores.parquet of one or more runs.
 
@@ -81,14 +86,19 @@ def report(
         run_folders: The runs.
         out: Folder to write in; made if missing.
         scorer: Entry-point name of a scorer to use in place of the suite's own.
+        margin: Of several runs, as for `compare`.
+        correction: Of several runs, as for `compare`.
 
     Returns:
         The files written.
     """
-    return write_report([read_run(folder, scorer=scorer) for folder in run_folders], Path(out))
+    reads = [read_run(folder, scorer=scorer) for folder in run_folders]
+    return write_report(reads, Path(out), margin=margin, correction=correction)
 
 
-def write_report(reads: Sequence[Run], out: Path) -> list[Path]:
+def write_report(
+    reads: Sequence[Run], out: Path, *, margin: float | None = None, correction: str = "holm"
+) -> list[Path]:
     """Write the report of runs that have been read and scored; returns the files."""
     from modelmetry.reports import Section
     from modelmetry.reports import write_report as write
@@ -102,28 +112,38 @@ def write_report(reads: Sequence[Run], out: Path) -> list[Path]:
     sections = [
         Section(record=read.record, scores=read.scores, samples=_samples(read)) for read in reads
     ]
-    return write(out, sections)
+    return write(out, sections, margin=margin, correction=correction)
 
 
-def compare(run_folders: Sequence[str | Path], *, seed: int = 0, common: bool = False) -> list[Row]:
-    """Compare runs that asked the same items: paired, clustered, corrected for their number.
+def compare(
+    run_folders: Sequence[str | Path],
+    *,
+    seed: int = 0,
+    common: bool = False,
+    margin: float | None = None,
+    correction: str = "holm",
+) -> Comparisons:
+    """Compare runs that asked the same items: paired, clustered, corrected for their number; ranked.
 
     Args:
         run_folders: Two or more runs.
         seed: Seed of the resampling.
         common: Whether to compare on the items in common, where the runs asked others too.
-
-    Returns:
-        Rows of `modelmetry.analyses.comparison.Row`.
+        margin: Largest difference that does not matter, in (0, 1); tests each pair for equivalence.
+        correction: `holm`, `bh` (Benjamini-Hochberg) or `by` (Benjamini-Yekutieli).
 
     Raises:
-        BadInput: Fewer than two runs, or runs of different items.
+        BadInput: Fewer than two runs, runs of different items, or an argument out of range.
     """
     from modelmetry.analyses.comparison import compare as compare_runs
 
     reads = [read_run(folder) for folder in run_folders]
     return compare_runs(
-        [(read.record, read.scores) for read in reads], seed=seed, intersection=common
+        [(read.record, read.scores) for read in reads],
+        seed=seed,
+        intersection=common,
+        margin=margin,
+        correction=correction,
     )
 
 

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import modelmetry.runs as runs
+from modelmetry.api.asking import Settings, changed, effort_of, leave, model_of
 from modelmetry.api.results import Run, read_run, write_report
 from modelmetry.api.sources import Source, source_of
+from modelmetry.api.until import open_ended, run_until
 from modelmetry.errors import BadInput
-from modelmetry.models import Model, Retries, resolve
-from modelmetry.runs import Effort, RunRecord, Tally
+from modelmetry.models import Model
+from modelmetry.runs import RunRecord, Tally
 from modelmetry.suites import Suite
 
-DEFAULT_MODEL = "reference/check-standard"
-"""The small language model that ships with the package."""
 
-Watch = Callable[[Tally], None]
-
-
-def plan(
+def dry_run(
     what: str | Path | Suite,
     *,
     model: str | None = None,
@@ -42,8 +37,9 @@ def plan(
     Returns:
         Name -> value: items, requests, about how many input tokens, most output tokens, most cost.
     """
+    settings: Settings = {"model_base_url": model_base_url, "model_options": model_options}
     source = source_of(what, limit, seed).changed(epochs, temperature, max_tokens)
-    asked = _model(source, model, model_base_url, model_options)
+    asked = model_of(source, model, settings)
     count = characters = 0
     for item in source.items():
         count += 1
@@ -83,9 +79,10 @@ def run(
     temperature: float | None = None,
     max_tokens: int | None = None,
     cost_limit: float | None = None,
+    until: str | None = None,
     log_dir: str | Path = "runs",
     resume: bool = False,
-    watch: Watch = lambda _: None,
+    watch: Callable[[Tally], None] = lambda _: None,
     started: Callable[[Path, RunRecord], None] = lambda *_: None,
 ) -> Run:
     """Ask a model everything in a suite and write the report.
@@ -103,6 +100,7 @@ def run(
         temperature: In place of the suite's own.
         max_tokens: In place of the suite's own.
         cost_limit: US dollars to spend in this session; needs the model's prices.
+        until: Draw fresh problems until this is reached; see `run_until`.
         log_dir: Folder of run folders.
         resume: Go on with the newest run in `log_dir` that asks exactly this, if there is one.
         watch: Called with the tally after every answer.
@@ -116,14 +114,34 @@ def run(
         Unreachable: The model does not answer; the run can be resumed.
         LimitReached: The cost limit was reached; the run can be resumed.
     """
-    effort = Effort(
-        connections=max_connections,
-        retries=Retries() if max_retries is None else Retries(attempts=max_retries + 1),
-        cost_limit_usd=cost_limit,
-    )
-    source = source_of(what, limit, seed).changed(epochs, temperature, max_tokens)
-    asked = _model(source, model, model_base_url, model_options)
-    _check_prices(asked, cost_limit)
+    settings: Settings = {
+        "model_base_url": model_base_url,
+        "model_options": model_options,
+        "limit": limit,
+        "seed": seed,
+        "epochs": epochs,
+        "max_connections": max_connections,
+        "max_retries": max_retries,
+        "temperature": temperature,
+        "max_tokens": max_tokens,
+        "cost_limit": cost_limit,
+        "log_dir": log_dir,
+        "resume": resume,
+    }
+    if until is not None or open_ended(what):
+        models = [] if model is None else [model]
+        done = run_until(
+            what,
+            until=until,
+            models=models,
+            watch=lambda tally, _: watch(tally),
+            started=started,
+            **settings,
+        )
+        return next((run for run in done if run.folder == Path(str(what))), done[0])
+    source = changed(source_of(what, limit, seed), settings)
+    asked = model_of(source, model, settings)
+    effort = effort_of([asked], settings)
     folder = source.run or _prepared(source, asked, Path(log_dir), resume=resume)
     started(folder, runs.read_record(folder))
     try:
@@ -131,38 +149,11 @@ def run(
     except BaseException as error:
         # What stopped the run is what the user must hear about, not a fault that came after it.
         with suppress(Exception):
-            _leave(folder, new=source.run is None and not resume, error=error)
+            leave(folder, new=source.run is None and not resume, error=error)
         raise
     done = read_run(folder)
     write_report([done], folder)
     return done
-
-
-def _leave(folder: Path, *, new: bool, error: BaseException) -> None:
-    """Report what a run that stopped has, or remove one that never could have begun."""
-    if runs.answers(folder):
-        write_report([read_run(folder)], folder)
-    elif new and isinstance(error, BadInput):
-        shutil.rmtree(folder)
-
-
-def _model(
-    source: Source,
-    model: str | Model | None,
-    base_url: str | None,
-    options: Mapping[str, Any] | None,
-) -> Model:
-    """The model given, or the default one; a run's own, with its options, where none is given."""
-    if isinstance(model, Model):
-        return model
-    if source.run is None:
-        return resolve(model or DEFAULT_MODEL, base_url=base_url, options=options)
-    record = runs.read_record(source.run)
-    if model is not None and model != record.model:
-        raise BadInput(f"{source.run}: asked of {record.model}, not {model}")
-    known = {field.name for field in fields(resolve(record.model, base_url=base_url))}
-    own = {key: value for key, value in record.identity.items() if key in known}
-    return resolve(record.model, base_url=base_url, options={**own, **(options or {})})
 
 
 def _prepared(source: Source, model: Model, log_dir: Path, *, resume: bool) -> Path:
@@ -178,11 +169,3 @@ def _prepared(source: Source, model: Model, log_dir: Path, *, resume: bool) -> P
     return runs.prepare(
         log_dir, source.items(), suite=source.suite, seed=source.seed, limit=source.limit, **asked
     )
-
-
-def _check_prices(model: Model, cost_limit: float | None) -> None:
-    if cost_limit is not None and not (model.price_input or model.price_output):
-        raise BadInput(
-            "cost-limit: the model's prices are unknown; give them as -M price_input=... "
-            "-M price_output=... in US dollars per million tokens"
-        )

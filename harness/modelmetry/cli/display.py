@@ -20,7 +20,7 @@ from modelmetry.items import Item
 from modelmetry.runs import RunRecord, Tally
 
 # Results are read in narrow terminals and by `grep` in files: a long line is better than a cut value.
-_OUT = Console(highlight=False, soft_wrap=True, width=400)
+OUT = Console(highlight=False, soft_wrap=True, width=400)
 _ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _REDRAW_S = 0.1
@@ -48,9 +48,10 @@ class Progress:
         )
         self._task = self._bar.add_task("", total=None, rate="", notes="")
         self._began = self._shown = time.monotonic()
-        self._first = -1
+        self._first = 0
         self._folder: Path | None = None
-        self._last: Tally | None = None
+        self._models: list[str] = []
+        self._tallies: dict[int, Tally] = {}
 
     def __enter__(self) -> Self:
         """Show the bar."""
@@ -58,8 +59,7 @@ class Progress:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._last is not None:
-            self._draw(self._last)
+        self._draw()
         self._bar.stop()
         if kind is not None and self._folder is not None and self._folder.is_dir():
             command = shlex.join(["modelmetry", "run", str(self._folder), *self._again])
@@ -70,45 +70,55 @@ class Progress:
         """Say where the run is stored."""
         self._folder = folder
         self._began = time.monotonic()
-        self._bar.update(self._task, description=escape(record.model))
+        self._models.append(record.model)
+        self._bar.update(self._task, description=escape(" and ".join(self._models)))
+        asked = f"until {record.until.rule}" if record.until else f"{record.planned} requests"
         _ERR.print(
-            f"{escape(record.suite.name)} {record.edition}, {record.planned} requests to "
+            f"{escape(record.suite.name)} {record.edition}, {asked} to "
             f"{escape(record.model)} -> {escape(str(folder))}"
         )
 
-    def watch(self, tally: Tally) -> None:
-        """Take note of progress; draws now and then."""
-        self._last = tally
-        if self._first < 0:
-            self._first = tally.answered
+    def watch(self, tally: Tally, place: int = 0) -> None:
+        """Take note of the progress of the model at a place; draws now and then."""
+        if place not in self._tallies:
+            self._tallies[place] = tally
+            self._first += tally.answered
         moment = time.monotonic()
         pace = _REDRAW_S if _ERR.is_terminal else _LINE_S
         if moment - self._shown >= pace:
             self._shown = moment
-            self._draw(tally)
+            self._draw()
 
-    def _draw(self, tally: Tally) -> None:
+    def _draw(self) -> None:
+        tallies = list(self._tallies.values())
+        if not tallies:
+            return
         seconds = max(1e-9, time.monotonic() - self._began)
-        rate = f"{(tally.answered - max(0, self._first)) / seconds:.1f}/s"
-        notes = _notes(tally)
+        answered = sum(tally.answered for tally in tallies)
+        planned = sum(tally.planned for tally in tallies)
+        rate = f"{(answered - self._first) / seconds:.1f}/s"
+        notes = _notes(tallies)
         if _ERR.is_terminal:
-            self._bar.update(
-                self._task, total=tally.planned, completed=tally.answered, rate=rate, notes=notes
-            )
+            self._bar.update(self._task, total=planned, completed=answered, rate=rate, notes=notes)
         else:
-            _ERR.print(f"{tally.answered}/{tally.planned} answered, {rate} {notes}", markup=False)
+            _ERR.print(f"{answered}/{planned} answered, {rate} {notes}", markup=False)
 
 
-def _notes(tally: Tally) -> str:
-    notes = [f"{tally.failed} failed"] if tally.failed else []
-    if tally.retried:
-        notes.append(f"{tally.retried} retried")
-    if tally.input_tokens or tally.output_tokens:
-        notes.append(f"{tally.input_tokens + tally.output_tokens:,} tokens")
-    if tally.cost_usd:
-        notes.append(f"${tally.cost_usd:.4f}")
-    if tally.waiting:
-        notes.append(f"waiting: {tally.waiting[:80]}")
+def _notes(tallies: Sequence[Tally]) -> str:
+    failed = sum(tally.failed for tally in tallies)
+    retried = sum(tally.retried for tally in tallies)
+    tokens = sum(tally.input_tokens + tally.output_tokens for tally in tallies)
+    cost = sum(tally.cost_usd for tally in tallies)
+    waiting = next((tally.waiting for tally in tallies if tally.waiting), "")
+    notes = [f"{failed} failed"] if failed else []
+    if retried:
+        notes.append(f"{retried} retried")
+    if tokens:
+        notes.append(f"{tokens:,} tokens")
+    if cost:
+        notes.append(f"${cost:.4f}")
+    if waiting:
+        notes.append(f"waiting: {waiting[:80]}")
     return escape(", ".join(notes))
 
 
@@ -117,8 +127,8 @@ def result(done: Any) -> None:
     from modelmetry.analyses.estimates import headline, primary
     from modelmetry.analyses.table import read_items
 
-    _OUT.print(f"[bold]{escape(done.record.suite.name)}[/] {escape(done.record.model)}")
-    table = _table("split", "estimand", "value>", "95 % interval>", "problems>", "unscored>")
+    OUT.print(f"[bold]{escape(done.record.suite.name)}[/] {escape(done.record.model)}")
+    table = grid("split", "estimand", "value>", "95 % interval>", "problems>", "unscored>")
     rows = headline(done.record, done.scores)
     for row in rows:
         table.add_row(
@@ -129,36 +139,74 @@ def result(done: Any) -> None:
             str(row.n_clusters),
             str(row.n_unscored),
         )
-    _OUT.print(table)
+    OUT.print(table)
     labels = primary(done.record, read_items(done.scores))
     for label in labels:
         if label not in {row.split for row in rows}:
-            _OUT.print(f"{label}: the instrument could read none of the answers", markup=False)
-    _OUT.print(f"report: {escape(str(done.folder / 'report.html'))}")
+            OUT.print(f"{label}: the instrument could read none of the answers", markup=False)
+    OUT.print(f"report: {escape(str(done.folder / 'report.html'))}")
 
 
-def comparison(rows: Sequence[Any]) -> None:
-    """Paired comparisons, one line each, under the pair of models that they compare."""
-    _OUT.print("paired on the same items; p adjusted by Holm over all lines", markup=False)
-    pairs = dict.fromkeys((row.comparison.a, row.comparison.b) for row in rows)
+def comparison(found: Any) -> None:
+    """Paired comparisons, one line each, under the pair of models that they compare; then ranks."""
+    OUT.print(
+        f"paired on the same items; p corrected by {found.corrected_by} over all lines",
+        markup=False,
+    )
+    pairs = dict.fromkeys((row.comparison.a, row.comparison.b) for row in found.rows)
+    stated = found.rows[0].comparison.equivalence
     for a, b in pairs:
-        _OUT.print(f"[bold]{escape(a)}[/] minus [bold]{escape(b)}[/]")
-        table = _table("split", "difference>", "95 % interval>", "p>", "detectable>", "verdict")
-        for row in rows:
-            found = row.comparison
-            if (found.a, found.b) == (a, b):
-                table.add_row(
-                    escape(row.split),
-                    f"{found.difference.value:+.3f}",
-                    _interval(found.difference.low, found.difference.high),
-                    f"{found.p_adjusted:.2g}",
-                    f"{found.detectable:.3f}",
-                    escape(row.verdict),
-                )
-        _OUT.print(table)
+        OUT.print(f"[bold]{escape(a)}[/] minus [bold]{escape(b)}[/]")
+        columns = ["split", "difference>", "95 % interval>", "p>", "detectable>", "verdict"]
+        if stated:
+            columns += ["90 % interval>", "p, equivalence>", f"margin {stated.margin:g}"]
+        table = grid(*columns)
+        for row in found.rows:
+            if (row.comparison.a, row.comparison.b) == (a, b):
+                table.add_row(*_pair_cells(row))
+        OUT.print(table)
+    for standing in found.standings:
+        _standing(standing)
+    for warning in found.warnings:
+        OUT.print(f"note: {warning}", markup=False)
 
 
-def _table(*columns: str) -> Table:
+def _pair_cells(row: Any) -> list[str]:
+    found, shown = row.comparison, row.comparison.equivalence
+    cells = [
+        escape(row.split),
+        f"{found.difference.value:+.3f}",
+        _interval(found.difference.low, found.difference.high),
+        f"{found.p_adjusted:.2g}",
+        f"{found.detectable:.3f}",
+        escape(row.verdict),
+    ]
+    if shown is not None:
+        cells += [_interval(shown.low, shown.high), f"{shown.p_adjusted:.2g}", row.equivalent]
+    return cells
+
+
+def _standing(standing: Any) -> None:
+    """Three or more models on a split, best first, with the places that are left open."""
+    ranks, test = standing.ranks, standing.omnibus
+    OUT.print(
+        f"[bold]{escape(standing.split)}[/]: Cochran's Q = {test.statistic:.1f}, p = {test.p:.2g} "
+        f"({test.method}); ranks hold together at {100 * ranks.level:g} %"
+    )
+    table = grid("model", "mean>", "rank>", "places>", "tie group>")
+    for i in sorted(range(len(ranks.rank)), key=lambda i: ranks.rank[i]):
+        low, high = ranks.low[i], ranks.high[i]
+        table.add_row(
+            escape(standing.names[i]),
+            _number(ranks.values[i]),
+            str(ranks.rank[i]),
+            str(low) if low == high else f"{low} to {high}",
+            str(ranks.group[i]),
+        )
+    OUT.print(table)
+
+
+def grid(*columns: str) -> Table:
     """A plain table; a column whose name ends in `>` is set to the right."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in columns:
@@ -169,15 +217,15 @@ def _table(*columns: str) -> Table:
 
 def plan(planned: Mapping[str, Any]) -> None:
     """What a dry run would ask."""
-    _OUT.print("nothing was asked; the run would be:", markup=False)
+    OUT.print("nothing was asked; the run would be:", markup=False)
     for name, value in planned.items():
-        _OUT.print(f"  {name}: {value}", markup=False)
+        OUT.print(f"  {name}: {value}", markup=False)
 
 
 def files(paths: Sequence[Path]) -> None:
     """Files written, one per line."""
     for path in paths:
-        _OUT.print(str(path), markup=False)
+        OUT.print(str(path), markup=False)
 
 
 def listing(rows: Sequence[Mapping[str, str]], *, as_json: bool) -> None:
@@ -189,18 +237,16 @@ def listing(rows: Sequence[Mapping[str, str]], *, as_json: bool) -> None:
     for row in rows:
         table.add_row(f"[bold]{escape(row['name'])}[/]", escape(row["about"]))
     # On a terminal long lines are folded into the column; elsewhere each name stays on its line.
-    (Console(highlight=False) if _OUT.is_terminal else _OUT).print(table)
+    (Console(highlight=False) if OUT.is_terminal else OUT).print(table)
 
 
 def items(shown: Sequence[Item]) -> None:
     """Items as a model sees them, each with its answer."""
     for item in shown:
-        _OUT.print(
-            f"[bold]{escape(item.uid)}[/]  split {escape(item.problem.split)}, {item.format}"
-        )
+        OUT.print(f"[bold]{escape(item.uid)}[/]  split {escape(item.problem.split)}, {item.format}")
         for turn in item.messages:
             label = turn.role if item.format == "chat" else "text"
-            _OUT.print(f"  {label}: {turn.text}", markup=False)
+            OUT.print(f"  {label}: {turn.text}", markup=False)
         target = item.problem.target
         accepted = (
             f"any number from {target.interval[0]:g} to {target.interval[1]:g}"
@@ -208,13 +254,13 @@ def items(shown: Sequence[Item]) -> None:
             else " | ".join(target.answers)
         )
         levels = ", ".join(f"{name}={level}" for name, level in item.problem.factors.items())
-        _OUT.print(f"  right: {accepted}   ({levels}; chance {target.chance:.3g})\n", markup=False)
+        OUT.print(f"  right: {accepted}   ({levels}; chance {target.chance:.3g})\n", markup=False)
 
 
 def certificate(made: Any) -> None:
     """A certificate as a table, and its verdict."""
-    _OUT.print(f"[bold]{escape(made.suite)}[/]: independent verification")
-    table = _table(
+    OUT.print(f"[bold]{escape(made.suite)}[/]: independent verification")
+    table = grid(
         "split", "problems>", "space>", "disagreements>", "duplicates>", "oracle>", "chance>",
         "best constant>", "bag of words>",
     )  # fmt: skip
@@ -230,19 +276,59 @@ def certificate(made: Any) -> None:
             _number(check.constant.value),
             _number(check.bag_of_words.value),
         )
-    _OUT.print(table)
+    OUT.print(table)
     for check in made.splits:
         for line in check.failures:
-            _OUT.print(f"FAILED: {check.split}: {line}", markup=False)
+            OUT.print(f"FAILED: {check.split}: {line}", markup=False)
         for line in check.warnings:
-            _OUT.print(f"note: {check.split}: {line}", markup=False)
+            OUT.print(f"note: {check.split}: {line}", markup=False)
     for overlap in made.overlaps:
         if overlap.shared:
-            _OUT.print(
+            OUT.print(
                 f"FAILED: {overlap.a} and {overlap.b} share {overlap.shared} problems",
                 markup=False,
             )
-    _OUT.print("passed" if made.passed else "FAILED", markup=False)
+    OUT.print("passed" if made.passed else "FAILED", markup=False)
+
+
+def design(made: Any) -> None:
+    """The designs of a plan, what they take, and how often the recommended one finds an effect."""
+    what = "difference of two models" if made.models == 2 else "one model and a known number"
+    wanted = "" if made.effect is None else f" of {made.effect:g}"
+    line = f"{what}{wanted}, power {made.power:g}, level {made.level:g}; nothing was asked"
+    OUT.print(f"[bold]{escape(made.suite)}[/] {escape(made.split)}: {line}")
+    OUT.print(made.basis.about, markup=False)
+    both = " (both models)" if made.models == 2 else ""
+    table = grid(
+        "", "problems>", "wordings>", "repeats>", "power>", "detectable>", "interval +->",
+        f"requests{both}>", "tokens in>", "tokens out>", "USD>", "hours>", "but",
+    )  # fmt: skip
+    for place, option in enumerate(made.options):
+        table.add_row(
+            "->" if place == made.recommended else "",
+            f"{option.problems:,}",
+            str(option.design.wordings),
+            str(option.design.repeats),
+            _number(option.power),
+            _number(option.detectable),
+            _number(option.half_width),
+            f"{option.requests:,}",
+            f"{option.input_tokens:,}",
+            f"{option.output_tokens:,}",
+            "-" if option.usd is None else f"{option.usd:,.2f}",
+            "-" if option.hours is None else f"{max(0.01, option.hours):,.2f}",
+            escape(option.lacking),
+        )
+    OUT.print(table)
+    if made.recommended is None:
+        OUT.print("none of these will do as the suite stands", markup=False)
+    curve = ", ".join(f"{effect:.3f}: {power:.2f}" for effect, power in made.curve)
+    size = f"{made.shown.problems:,} problems x {made.shown.design.wordings}"
+    OUT.print(f"power by effect, {size} x {made.shown.design.repeats}: {curve}", markup=False)
+    if made.basis.cost.about:
+        OUT.print(f"tokens: {made.basis.cost.about}", markup=False)
+    for note in made.notes:
+        OUT.print(f"note: {note}", markup=False)
 
 
 def _number(value: float | None) -> str:

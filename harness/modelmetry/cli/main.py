@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from modelmetry.cli import inspecting, measuring
+from modelmetry.cli import gauging, inspecting, measuring, planning
 from modelmetry.cli.options import complain
 from modelmetry.errors import ModelmetryError
 
@@ -27,7 +27,12 @@ def commands() -> None:
     """Measure language models on fresh, verified test sets, with honest uncertainty."""
 
 
-for _command in (*inspecting.COMMANDS, *measuring.COMMANDS):
+for _command in (
+    *inspecting.COMMANDS,
+    *planning.COMMANDS,
+    *measuring.COMMANDS,
+    *gauging.COMMANDS,
+):
     commands.add_command(_command)
 
 

@@ -38,12 +38,26 @@ def run(what: str, models: tuple[str, ...], dry_run: bool, **settings: Any) -> i
 
     specs = models or (None,)
     if dry_run:
+        planned = {name: settings[name] for name in _PLANNED}
+        if until := settings["until"]:
+            display.plan(api.dry_run_until(what, until=until, models=models, **planned))
+            return 0
         for spec in specs:
-            display.plan(api.plan(what, model=spec, **{name: settings[name] for name in _PLANNED}))
+            display.plan(api.dry_run(what, model=spec, **planned))
         return 0
     for spec in models:
         # A wrong one is noticed before the others are asked for hours.
         resolve(spec, base_url=settings["model_base_url"], options=settings["model_options"])
+    if settings["until"] or api.open_ended(what):
+        with display.Progress(_again(settings)) as progress:
+            drawn = api.run_until(
+                what, models=models, watch=progress.watch, started=progress.started, **settings
+            )
+        for done in drawn:
+            display.result(done)
+        if len(drawn) > 1:
+            display.comparison(api.compare([done.folder for done in drawn]))
+        return 0
     finished, code = [], 0
     for spec in specs:
         try:
@@ -74,28 +88,45 @@ def score(run_folder: Path, scorer: str, out: Path | None) -> None:
     display.files(api.score(run_folder, scorer=scorer, out=out))
 
 
+_MARGIN = options.option(
+    "--margin", type=float, help="Largest difference that does not matter, such as 0.02."
+)
+_CORRECTION = options.option(
+    "--correction",
+    type=click.Choice(["holm", "bh", "by"]),
+    default="holm",
+    help="Of p for the number of comparisons: Holm, Benjamini-Hochberg, Benjamini-Yekutieli.",
+)
+
+
 @click.command()
 @options.runs
 @options.out
-def report(run_folders: tuple[Path, ...], out: Path | None) -> None:
+@_MARGIN
+@_CORRECTION
+def report(
+    run_folders: tuple[Path, ...], out: Path | None, margin: float | None, correction: str
+) -> None:
     """Write report.html, report.md, estimates.csv and scores.parquet of one or more runs."""
     from modelmetry import api
     from modelmetry.cli import display
 
     target = out or (run_folders[0] if len(run_folders) == 1 else Path("report"))
-    display.files(api.report(run_folders, out=target))
+    display.files(api.report(run_folders, out=target, margin=margin, correction=correction))
 
 
 @click.command()
 @options.runs
 @options.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the resampling.")
-@options.option("--common", is_flag=True, help="Compare on the items that both runs have.")
-def compare(run_folders: tuple[Path, ...], seed: int, common: bool) -> None:
-    """Compare runs that asked the same items: paired, clustered, corrected; ties named."""
+@options.option("--common", is_flag=True, help="Compare on the items that all runs have.")
+@_MARGIN
+@_CORRECTION
+def compare(run_folders: tuple[Path, ...], **settings: Any) -> None:
+    """Compare runs that asked the same items: paired, clustered, corrected; ranks and ties."""
     from modelmetry import api
     from modelmetry.cli import display
 
-    display.comparison(api.compare(run_folders, seed=seed, common=common))
+    display.comparison(api.compare(run_folders, **settings))
 
 
 @click.group()

@@ -74,6 +74,9 @@ EFFORT: tuple[Decorator, ...] = (
     option("--temperature", type=click.FloatRange(min=0), help="In place of the suite's own."),
     option("--max-tokens", type=click.IntRange(min=1), help="In place of the suite's own."),
     option("--cost-limit", type=float, help="US dollars to spend; needs -M price_input=..."),
+    option(
+        "--until", help='Draw fresh problems until "ci<0.02" (interval width) or "A>B" is known.'
+    ),
     option("--log-dir", type=click.Path(path_type=Path), default="runs", help="Folder of runs."),
     option("--resume", is_flag=True, help="Go on with the newest run that asks exactly this."),
     option("--dry-run", is_flag=True, help="Say what would be asked; ask nothing."),

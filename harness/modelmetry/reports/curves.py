@@ -9,12 +9,16 @@ import numpy as np
 
 from modelmetry.analyses.difficulty import Curve
 from modelmetry.reports.figures import Scale, Tick
-from modelmetry.reports.words import digits, interval, number, percent
+from modelmetry.reports.words import digits, interval, number, percent, span
+from modelmetry.statistics import Estimate
 
 _UPRIGHT = Scale(low=0.0, high=1.0, down=True)
 
 _MOST_TICKS = 9
 _ASIDE = 0.012
+
+# Lapse rates up to this one are not spoken of.
+_VISIBLE = 0.005
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +64,7 @@ class Chart:
         series: The points, one series per split.
         line: The fitted curve as SVG points in a square of 100; empty without a fit.
         chance: Chance along the axis, likewise.
+        ceiling: The accuracy that the curve cannot exceed, likewise; empty where that is 1.
         band: The threshold's interval, or None.
     """
 
@@ -72,6 +77,7 @@ class Chart:
     series: tuple[Series, ...]
     line: str
     chance: str
+    ceiling: str
     band: Band | None
 
 
@@ -101,6 +107,7 @@ def chart(curve: Curve) -> Chart:
         series=series,
         line=_polyline(scale, curve.line),
         chance=_polyline(scale, curve.chance),
+        ceiling=_polyline(scale, curve.ceiling if _lapses(curve) else ()),
         band=_band(curve, scale),
     )
 
@@ -128,16 +135,34 @@ def _points(curve: Curve, split: str, scale: Scale, place: float) -> tuple[Point
 
 
 def _text(curve: Curve) -> str:
-    """The threshold in words."""
+    """Threshold, slope and lapse rate in words."""
     found = curve.threshold
     if found is None:
         return f"No threshold: {curve.reason}." if curve.reason else ""
-    span = (
-        ""
-        if found.low is None
-        else f" (95\u00a0% interval {number(found.low)} to {number(found.high)})"
+    top = "its ceiling" if _lapses(curve) else "perfect"
+    said = (
+        f"Accuracy passes half-way between {top} and chance at {curve.factor} "
+        f"{number(found.value)}{_span(found)}."
     )
-    return f"Accuracy passes half-way between perfect and chance at {curve.factor} {number(found.value)}{span}."
+    if slope := curve.slope:
+        said += f" It loses {number(slope.value)} logits per unit of {curve.factor}{_span(slope)}."
+    if _lapses(curve) and (lapse := curve.lapse):
+        said += (
+            f" Of answers that are known, {percent(lapse.value, digits(lapse))} are lost at any "
+            f"difficulty (interval {interval(lapse)})."
+        )
+    return said
+
+
+def _span(found: Estimate) -> str:
+    """An interval in brackets; nothing where there is none."""
+    said = span(found)
+    return "" if said == "none" else f" (95\u00a0% interval {said})"
+
+
+def _lapses(curve: Curve) -> bool:
+    """Whether the curve's ceiling is visibly below 1."""
+    return curve.lapse is not None and curve.lapse.value > _VISIBLE
 
 
 def _ticks(levels: Sequence[float]) -> tuple[list[float], list[str]]:
@@ -159,10 +184,12 @@ def _polyline(scale: Scale, line: Sequence[tuple[float, float]]) -> str:
 
 def _band(curve: Curve, scale: Scale) -> Band | None:
     found = curve.threshold
-    if found is None or found.low is None or found.high is None:
+    if found is None or (found.low is None and found.high is None):
         return None
-    low, high = scale.share(found.low), scale.share(found.high)
-    says = f"threshold {number(found.value)}, interval {number(found.low)} to {number(found.high)}"
+    # An end that is open reaches the border.
+    low = scale.share(scale.low if found.low is None else found.low)
+    high = scale.share(scale.high if found.high is None else found.high)
+    says = f"threshold {number(found.value)}, interval {span(found)}"
     return (
         Band(x=f"{low:.2f}%", width=f"{max(0.3, high - low):.2f}%", says=says)
         if high > low

@@ -9,10 +9,12 @@ import numpy as np
 
 from modelmetry.analyses.estimates import primary
 from modelmetry.analyses.measures import Kind, Row
+from modelmetry.analyses.saturation import saturations
 from modelmetry.analyses.table import Items
-from modelmetry.reports.words import count, digits, interval, listed, percent
-from modelmetry.runs.record import RunRecord
+from modelmetry.reports.words import count, digits, interval, listed, number, percent, span
+from modelmetry.runs.record import RunRecord, Until
 from modelmetry.statistics import Estimate
+from modelmetry.statistics.saturation import Saturation
 
 _NOTABLE = 0.05
 """How far above chance a constant answer scores before the headline speaks of it."""
@@ -52,7 +54,12 @@ class Notice:
 
 
 def headlines(record: RunRecord, items: Items, rows: Sequence[Row]) -> list[Headline]:
-    """The accuracy on each primary split, in a sentence; every split where none is primary."""
+    """The accuracy on each primary split, in a sentence; every split where none is primary.
+
+    Where the answers chose the difficulty it is the threshold of each task.
+    """
+    if record.until is not None and record.until.adaptive:
+        return [_threshold(record, row) for row in rows if row.kind == "difficulty threshold"]
     return [_headline(record, items, rows, label) for label in primary(record, items)]
 
 
@@ -72,6 +79,16 @@ def _headline(record: RunRecord, items: Items, rows: Sequence[Row], label: str) 
     after = f"(95\u00a0% interval {interval(found)}){_beside(rows, label, found)}."
     value = percent(found.value, digits(found))
     return Headline(before=f"{before} is right on", value=value, after=after)
+
+
+def _threshold(record: RunRecord, row: Row) -> Headline:
+    found = row.estimate
+    before = f"On {row.split}, {record.model} is halfway between guessing and perfect"
+    after = f"(95\u00a0% interval {span(found)}), on {count(found.clusters, 'problem')} as hard as"
+    after += " its answers asked for."
+    if found.low is None or found.high is None:
+        after += f" {'; '.join(found.warnings).capitalize()}."
+    return Headline(before=f"{before} at", value=f"{number(found.value)} {row.of}", after=after)
 
 
 def _times(n: int) -> str:
@@ -121,6 +138,7 @@ def notices(record: RunRecord, rows: Sequence[Row], answers: int, failed: int) -
         *_unscored(rows, answers, failed),
         *_limits(record),
         *_seed(record),
+        *_saturation(rows),
         *_from_rows(rows),
     ]
 
@@ -134,7 +152,9 @@ def _seed(record: RunRecord) -> Iterator[Notice]:
 
 
 def _completeness(record: RunRecord, answers: int) -> Iterator[Notice]:
-    if record.status != "finished" or answers < record.planned:
+    if record.until is not None and record.status == "limit" and answers == record.planned:
+        yield Notice(text=f"The run ended before its rule was met: {record.note}.", alarm=True)
+    elif record.status != "finished" or answers < record.planned:
         why = f" ({record.note})" if record.note else ""
         yield Notice(
             text=f"The run is not complete: {answers:,} of {record.planned:,} answers, status "
@@ -163,11 +183,55 @@ def _unscored(rows: Sequence[Row], answers: int, failed: int) -> Iterator[Notice
 
 
 def _limits(record: RunRecord) -> Iterator[Notice]:
-    if record.limit is not None:
+    if record.until is not None:
+        yield Notice(text=_drawn(record.until))
+    elif record.limit is not None:
         yield Notice(
             text=f"At most {count(record.limit, 'problem')} per split were asked (--limit), fewer "
             "than the suite asks for."
         )
+
+
+def _drawn(until: Until) -> str:
+    if until.adaptive:
+        return (
+            f"The run drew problems until {until.rule}, each as hard as the answers before it asked "
+            "for: the threshold is its result, and its interval is a Bayesian one. Accuracies are those at the levels "
+            "chosen, which differ between models, and are not to be compared."
+        )
+    return (
+        f"The run drew problems until {until.rule}: the intervals of the headline are "
+        "anytime-valid, so that looking at them while they narrowed did no harm. Only the splits of "
+        "the headline were asked."
+    )
+
+
+def _saturation(rows: Sequence[Row]) -> Iterator[Notice]:
+    """Splits on which a better, or a worse, model could not be told from this one."""
+    labels = [row.split for row in rows if row.kind == "headroom"]
+    found = list(saturations(rows, labels))
+    full = [(label, s) for label, s in found if s.flag == "saturated"]
+    if hidden := [_room(label, s) for label, s in full if not s.improvable]:
+        yield Notice(
+            text=f"Saturated: on {listed(hidden)} not even a perfect model could be told to be "
+            "better with these problems. Ask harder ones, or more of them."
+        )
+    if used := [_room(label, s) for label, s in full if s.improvable]:
+        yield Notice(
+            text=f"Saturated: on {listed(used)} hardly any difference to a better model is left to "
+            "find. Ask harder problems."
+        )
+    if low := [label for label, s in found if s.flag == "floor"]:
+        yield Notice(
+            text=f"At the floor: on {listed(low)} the score is not told apart from chance, so that "
+            "no worse model could be told from this one. Ask easier problems, or more of them."
+        )
+
+
+def _room(label: str, found: Saturation) -> str:
+    """A split with its headroom and what can be detected, in points."""
+    room, least = (f"{100 * value:.1f}" for value in (found.headroom.value, found.detectable or 0))
+    return f"{label} (headroom {room} points, smallest detectable improvement {least})"
 
 
 _LOUD: tuple[Kind, ...] = (

@@ -11,6 +11,7 @@ from modelmetry.analyses.estimates import Analysis, split_labels
 from modelmetry.analyses.table import OTHER_OUTCOMES, labels
 from modelmetry.reports import curves as charts
 from modelmetry.reports import provenance, sections
+from modelmetry.reports.budgets import budget_forest, budget_notes
 from modelmetry.reports.figures import Forest
 from modelmetry.reports.headlines import Headline, Notice, headlines, notices
 from modelmetry.reports.provenance import Fact
@@ -47,6 +48,8 @@ class RunPart:
     wordings: Forest | None
     outcomes: sections.Outcomes
     residues: Forest | None
+    budget: Forest | None
+    budget_notes: list[str]
     population: list[str]
     intervals: list[str]
     facts: list[Fact]
@@ -104,6 +107,7 @@ def _sections(run: RunPart) -> list[tuple[str, str]]:
         ("wordings", "Wordings", run.wordings),
         ("outcomes", "Outcomes", True),
         ("residues", "Errors", run.residues),
+        ("uncertainty", "Uncertainty", run.budget),
         ("provenance", "Provenance", True),
     ]
     return [(f"{run.anchor}-{name}", text) for name, text, there in parts if there]
@@ -128,6 +132,8 @@ def run_part(found: Analysis, anchor: str) -> RunPart:
         wordings=sections.wording_forest(rows, shown),
         outcomes=sections.outcome_bars(items, shown, _reasons(found.scores)),
         residues=sections.residue_forest(found.residues),
+        budget=budget_forest(found.budgets),
+        budget_notes=budget_notes(record, found.budgets),
         population=provenance.population(suite, items),
         intervals=provenance.intervals(record),
         facts=provenance.facts(record, answers),

@@ -88,7 +88,28 @@ def intervals(record: RunRecord) -> list[str]:
         "that prompts draw from one pool, or the number of rows read at once: each row is covered "
         "at 95 % by itself."
     )
-    return [holds, lacks]
+    return [holds, *_anytime(record), lacks]
+
+
+def _anytime(record: RunRecord) -> list[str]:
+    """What is different where the run's end depended on its answers."""
+    if record.until is None:
+        return []
+    if record.until.adaptive:
+        said = (
+            f"The run drew problems until {record.until.rule}. A staircase chose the difficulty of "
+            "each by the answers before, where they tell most about the threshold: its interval "
+            "holds 95 % of the posterior, which neither the choosing nor the stopping changes."
+        )
+    else:
+        said = (
+            f"The run drew fresh problems until {record.until.rule}, looking again and again. The "
+            "intervals of the accuracies are anytime-valid: in 95 of 100 such runs they hold the "
+            "mean over the strata of a split at every look, whatever made the run stop. That is why "
+            "they are wider than an interval for a number of problems fixed beforehand. All other "
+            "intervals here are of that ordinary kind, and do not allow for the looking."
+        )
+    return [said]
 
 
 def facts(record: RunRecord, answers: int) -> list[Fact]:
@@ -106,6 +127,7 @@ def facts(record: RunRecord, answers: int) -> list[Fact]:
         Fact(term="seed", text=str(record.seed), code=True),
         Fact(term="sampling", text=_settings(sampling), code=True),
         Fact(term="repeats", text=str(record.repeats)),
+        *([Fact(term="until", text=record.until.rule, code=True)] if record.until else []),
         Fact(term="answers", text=f"{answers:,} of {record.planned:,} planned"),
         Fact(term="status", text=record.status + (f": {record.note}" if record.note else "")),
         Fact(term="asked", text=_when(record)),
@@ -122,11 +144,20 @@ def _when(record: RunRecord) -> str:
     return f"{record.started_at}{end}, {record.wall_s:,.1f} s of asking"
 
 
+def suite_word(suite: Suite) -> str:
+    """What a command calls the suite: its name where it is packaged, else its file."""
+    return suite.name if suite.name in names() or not suite.source else suite.source
+
+
 def commands(record: RunRecord) -> list[str]:
     """Shell lines that ask the same again, and that compute this report again without asking."""
     suite, changed = record.suite, record.sampling
-    name = suite.name if suite.name in names() or not suite.source else suite.source
-    words = ["modelmetry", "run", name, "--model", record.model, "--seed", str(record.seed)]
+    models = record.until.models if record.until else (record.model,)
+    words = ["modelmetry", "run", suite_word(suite)]
+    words += [word for model in models for word in ("--model", model)]
+    words += ["--seed", str(record.seed)]
+    if record.until is not None:
+        words += ["--until", record.until.rule]
     if record.limit is not None:
         words += ["--limit", str(record.limit)]
     if record.repeats != suite.repeats:

@@ -36,7 +36,13 @@ class Section:
     samples: Samples = ()
 
 
-def write_report(out: Path, sections: Sequence[Section]) -> list[Path]:
+def write_report(
+    out: Path,
+    sections: Sequence[Section],
+    *,
+    margin: float | None = None,
+    correction: str = "holm",
+) -> list[Path]:
     """Write report.html, report.md, estimates.csv and scores.parquet of one or more runs.
 
     The files depend on the runs alone: the same runs give the same bytes. Of several runs,
@@ -45,6 +51,8 @@ def write_report(out: Path, sections: Sequence[Section]) -> list[Path]:
     Args:
         out: Folder to write in; made if missing.
         sections: The runs, in the order of the report; one or more.
+        margin: Largest difference between runs that does not matter; None for no equivalence tests.
+        correction: How p-values of several comparisons are corrected.
 
     Returns:
         The files written, report.html first.
@@ -55,7 +63,8 @@ def write_report(out: Path, sections: Sequence[Section]) -> list[Path]:
     if not sections:
         raise BadInput("report: no run; allowed: one or more runs with answers")
     found = [analyze(section.record, section.scores) for section in sections]
-    page = build_page(found, _shown(sections))
+    compared = _together(found, margin, correction) if len(found) > 1 else None
+    page = build_page(found, _shown(sections), compared)
     texts = {
         "report.html": rendered("report.html.jinja", page=page),
         "report.md": rendered("report.md.jinja", page=page),
@@ -73,30 +82,33 @@ def write_report(out: Path, sections: Sequence[Section]) -> list[Path]:
     return [*(out / name for name in texts), scores]
 
 
-def build_page(found: Sequence[Analysis], samples: Shown) -> Page:
+def build_page(
+    found: Sequence[Analysis], samples: Shown, comparison: Together | None = None
+) -> Page:
     """The whole report as data.
 
     Args:
         found: The runs, analyzed; one or more.
         samples: The sample browser's contents.
+        comparison: The runs side by side, where there are several.
     """
-    several = len(found) > 1
     suites = list(dict.fromkeys(part.record.suite.name for part in found))
-    what = found[0].record.model if not several else count(len(found), "run")
+    what = count(len(found), "run") if len(found) > 1 else found[0].record.model
     return Page(
         title=f"{listed(suites)}: {what}",
         questions=list(dict.fromkeys(part.record.suite.question for part in found)),
         version=found[0].record.versions.get("modelmetry", ""),
         runs=[run_part(part, f"run-{i}") for i, part in enumerate(found, start=1)],
-        comparison=_together(found) if several else None,
+        comparison=comparison,
         samples=samples,
     )
 
 
-def _together(found: Sequence[Analysis]) -> Together:
+def _together(found: Sequence[Analysis], margin: float | None, correction: str) -> Together:
     runs = [(part.record, part.scores) for part in found]
-    rows = compare(runs) if same_items(runs) else []
-    return together(found, run_names([record for record, _ in runs]), rows)
+    same = same_items(runs)
+    compared = compare(runs, margin=margin, correction=correction) if same else None
+    return together(found, run_names([record for record, _ in runs]), compared)
 
 
 def _shown(sections: Sequence[Section]) -> Shown:

@@ -1,4 +1,4 @@
-"""Several runs in one report: their accuracies side by side, and every paired difference."""
+"""Several runs in one report: accuracies side by side, every paired difference, and ranks."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 
+from modelmetry.analyses.comparison import Comparisons, Standing
 from modelmetry.analyses.comparison import Row as Compared
 from modelmetry.analyses.estimates import Analysis, primary, split_labels
 from modelmetry.reports.figures import (
     SHARE_TICKS,
     Forest,
     ForestRow,
+    Mark,
+    Scale,
+    Tick,
     difference_mark,
     difference_scale,
     share_mark,
@@ -19,6 +23,7 @@ from modelmetry.reports.figures import (
 from modelmetry.reports.sections import Rows
 from modelmetry.reports.words import (
     DASH,
+    NBSP,
     count,
     digits,
     interval,
@@ -35,44 +40,96 @@ class Together:
 
     Attributes:
         sentences: What can be said on each primary split.
+        warnings: Reasons for care.
         accuracy: Every run on every split.
+        ranks: Every run's place on every split; None for two runs, or runs of different items.
+        ranks_note: How the ranks were found.
         differences: Every pair on every split; None where the runs hold different items.
         note: How the pairs were compared, or why they were not.
     """
 
     sentences: list[str]
+    warnings: list[str]
     accuracy: Forest
+    ranks: Forest | None
+    ranks_note: str
     differences: Forest | None
     note: str
 
 
-def together(runs: Sequence[Analysis], names: Sequence[str], rows: Sequence[Compared]) -> Together:
+def together(
+    runs: Sequence[Analysis], names: Sequence[str], compared: Comparisons | None
+) -> Together:
     """The comparison part of a report.
 
     Args:
         runs: Two or more runs.
         names: What they are called, in the same order.
-        rows: Their paired comparisons; empty where the runs hold different items.
+        compared: What comparing them found; None where the runs hold different items.
     """
     splits = list(dict.fromkeys(chain.from_iterable(_labels(run) for run in runs)))
-    if not rows:
+    accuracy = _accuracy(runs, names, splits)
+    if compared is None:
         note = (
             "The runs were not asked the same items, so their differences are not tested here: "
             "models are compared on one edition (same suite, version, seed and limit)."
         )
         return Together(
-            sentences=[], accuracy=_accuracy(runs, names, splits), differences=None, note=note
+            sentences=[],
+            warnings=[],
+            accuracy=accuracy,
+            ranks=None,
+            ranks_note="",
+            differences=None,
+            note=note,
         )
-    family = rows[0].comparison.family_size
-    exact = listed(sorted({row.comparison.exact_method for row in rows}))
+    first = primary(runs[0].record, runs[0].items)
     return Together(
-        sentences=[_sentence(rows, split) for split in primary(runs[0].record, runs[0].items)],
-        accuracy=_accuracy(runs, names, splits),
-        differences=_differences(rows, splits),
-        note=f"Pairs are matched item by item and clustered by problem; p is corrected by Holm for "
-        f"{count(family, 'comparison')}. Exact test: {exact}. A tie is a pair that was not told apart; detectable is the "
-        "smallest true difference that this design shows with 80\u00a0% power.",
+        sentences=[_sentence(compared.rows, split) for split in first],
+        warnings=compared.warnings,
+        accuracy=accuracy,
+        ranks=_ranks(compared.standings, splits) if compared.standings else None,
+        ranks_note=_ranks_note(compared.standings) if compared.standings else "",
+        differences=_differences(compared.rows, splits),
+        note=_note(compared),
     )
+
+
+def _note(compared: Comparisons) -> str:
+    """How the pairs were compared."""
+    found = compared.rows[0].comparison
+    exact = listed(sorted({row.comparison.exact_method for row in compared.rows}))
+    note = (
+        f"Pairs are matched item by item and clustered by problem; p is corrected by "
+        f"{compared.corrected_by} for {count(found.family_size, 'comparison')}. Exact test: "
+        f"{exact}. A tie is a pair that was not told apart; detectable is the smallest true "
+        f"difference that this design shows with 80{NBSP}% power."
+    )
+    if found.equivalence is None:
+        return note
+    margin = points(found.equivalence.margin).lstrip("+")
+    return (
+        f"{note} Equivalent are runs whose difference was shown to be smaller than the stated "
+        f"margin of {margin} points, by two one-sided tests at 5{NBSP}%, corrected in the same way."
+    )
+
+
+def _ranks_note(standings: Sequence[Standing]) -> str:
+    """How the ranks were found."""
+    found = standings[0].ranks
+    return (
+        f"With {100 * found.level:g}{NBSP}% confidence every model's true rank on a split lies among "
+        f"the places left open to it, all models together ({found.method}). A tie group holds the "
+        f"models that were not told apart from the best of the group. Cochran's Q, over whole "
+        f"clusters, asks whether the models of a split differ at all; its p is not corrected."
+    )
+
+
+def _headed(standing: Standing) -> str:
+    """A split with its test of whether the models differ at all."""
+    p = p_value(standing.omnibus.p).replace(" ", NBSP)
+    p = p if p.startswith("<") else f"={NBSP}{p}"
+    return f"{standing.split}: Q{NBSP}={NBSP}{standing.omnibus.statistic:.1f}, p{NBSP}{p}"
 
 
 def _labels(run: Analysis) -> list[str]:
@@ -116,6 +173,43 @@ def _accuracy(runs: Sequence[Analysis], names: Sequence[str], splits: Sequence[s
     )
 
 
+def _ranks(standings: Sequence[Standing], splits: Sequence[str]) -> Forest:
+    scale, ticks = _places(len(standings[0].names))
+    lines = []
+    for standing in sorted(standings, key=lambda s: splits.index(s.split)):
+        found, group = standing.ranks, _headed(standing)
+        for i in sorted(range(len(found.rank)), key=lambda i: found.rank[i]):
+            name, rank, low, high = standing.names[i], found.rank[i], found.low[i], found.high[i]
+            places = str(low) if low == high else f"{low} to {high}"
+            lines.append(
+                ForestRow(
+                    name=name,
+                    group=group,
+                    value=str(rank),
+                    mark=Mark(
+                        says=f"{standing.split}, {name}: rank {rank}, places left open: {places}",
+                        ticks=ticks,
+                        x=scale.at(rank),
+                        low=scale.at(low),
+                        high=scale.at(high),
+                    ),
+                    facts=(places, str(found.group[i]), percent(found.values[i]), f"{found.n:,}"),
+                    color=i % 6,
+                )
+            )
+            group = ""
+    columns = ("places left open", "tie group", "mean", "items")
+    return Forest(head="model", value="rank", columns=columns, axis=ticks, rows=tuple(lines))
+
+
+def _places(models: int) -> tuple[Scale, tuple[Tick, ...]]:
+    """A scale of ranks, the best at the left, with about ten ticks."""
+    scale = Scale(low=1, high=models)
+    step = max(1, round(models / 10))
+    places = [place for place in range(1, models + 1) if place == 1 or place % step == 0]
+    return scale, scale.ticks(places, [str(place) for place in places])
+
+
 def _differences(rows: Sequence[Compared], splits: Sequence[str]) -> Forest:
     scale, ticks = difference_scale([row.comparison.difference for row in rows])
     lines: list[ForestRow] = []
@@ -124,24 +218,29 @@ def _differences(rows: Sequence[Compared], splits: Sequence[str]) -> Forest:
         found, difference = row.comparison, row.comparison.difference
         name = f"{found.a} \u2212 {found.b}"
         exact = DASH if found.p_exact is None else p_value(found.p_exact)
+        facts = [
+            points_interval(difference),
+            p_value(found.p_adjusted),
+            exact,
+            points(found.detectable).lstrip("+"),
+        ]
+        if found.equivalence is not None:
+            facts.append(p_value(found.equivalence.p_adjusted))
         lines.append(
             ForestRow(
                 name=name,
                 group=row.split if row.split != last else "",
-                note=row.verdict,
+                note=f"{row.verdict}; {row.equivalent}" if row.equivalent else row.verdict,
                 value=points(difference.value, digits(difference)),
                 mark=difference_mark(f"{row.split}, {name}", difference, scale, ticks),
-                facts=(
-                    points_interval(difference),
-                    p_value(found.p_adjusted),
-                    exact,
-                    points(found.detectable).lstrip("+"),
-                    f"{difference.n:,}",
-                ),
+                facts=(*facts, f"{difference.n:,}"),
             )
         )
         last = row.split
-    columns = ("95\u00a0% interval", "p, corrected", "p, exact test", "detectable", "items")
+    columns = ["95\u00a0% interval", "p, corrected", "p, exact test", "detectable"]
+    if rows[0].comparison.equivalence is not None:
+        columns.append("p, equivalence")
+    columns = (*columns, "items")
     return Forest(head="pair", value="points", columns=columns, axis=ticks, rows=tuple(lines))
 
 

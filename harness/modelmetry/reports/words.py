@@ -69,6 +69,15 @@ def number(value: float | None) -> str:
     return f"{value:#.3g}".removesuffix(".").replace("-", MINUS)
 
 
+def span(estimate: Estimate) -> str:
+    """An interval on any scale, such as `2.9 to 3.8`; `above 2.9` where it has one end."""
+    if estimate.low is None or estimate.high is None:
+        if estimate.low is not None:
+            return f"above {number(estimate.low)}"
+        return "none" if estimate.high is None else f"below {number(estimate.high)}"
+    return f"{number(estimate.low)} to {number(estimate.high)}"
+
+
 def count(n: int, noun: str, plural: str = "") -> str:
     """`1 item`, `12,000 items`."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

@@ -13,6 +13,32 @@ Status = Literal["running", "finished", "interrupted", "unreachable", "limit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Until:
+    """When a run that draws fresh items as it goes is to end.
+
+    Attributes:
+        rule: What must be reached: `ci<0.02`, `A>B` with the models' places among `peers`, or
+            `threshold<0.5`.
+        strata: Split label -> points in each of its strata, in the order in which they take
+            turns; 2**53 stands for more. Empty where the answers chose the difficulty.
+        levels: Task -> (difficulty, chance) of everything that the answers could choose from.
+        peers: Ids of the runs that draw the same items together, this one included.
+        models: Specs of their models, in the same order.
+    """
+
+    rule: str
+    strata: Mapping[str, tuple[int, ...]]
+    peers: tuple[str, ...]
+    models: tuple[str, ...]
+    levels: Mapping[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+
+    @property
+    def adaptive(self) -> bool:
+        """Whether answers decided how hard the next problems were."""
+        return bool(self.levels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
     """What was run, on what, with what, and how it ended.
 
@@ -28,8 +54,9 @@ class RunRecord:
         sampling: How answers were decoded, before each prompt's own stop texts.
         repeats: How often each item was asked.
         limit: Most problems per split, or None.
+        until: The rule that ends the run, or None where the items were fixed beforehand.
         status: How far it came.
-        planned: Number of requests that make the run complete.
+        planned: Number of requests that make the run complete, or as many as were drawn so far.
         versions: Package name -> version.
         started_at: ISO 8601, UTC.
         ended_at: ISO 8601, UTC; empty while running.
@@ -50,6 +77,7 @@ class RunRecord:
     found: Mapping[str, str] = field(default_factory=dict)
     format: Literal[1] = 1
     limit: int | None = None
+    until: Until | None = None
     status: Status = "running"
     versions: Mapping[str, str] = field(default_factory=dict)
     ended_at: str = ""

@@ -87,12 +87,15 @@ class Store:
         self._db.close()
 
     def add_items(self, items: Iterable[Item]) -> int:
-        """Store the items of the run, in order, in one commit; returns how many.
+        """Store further items of the run, in order, in one commit; returns how many.
 
         Raises:
             BadInput: Two items have the same uid.
         """
-        rows = ((position, item.uid, _encode(item)) for position, item in enumerate(items))
+        rows = (
+            (position, item.uid, _encode(item))
+            for position, item in enumerate(items, self.item_count())
+        )
         try:
             self._db.execute("BEGIN")
             count = self._db.executemany("INSERT INTO items VALUES (?, ?, ?)", rows).rowcount
@@ -119,14 +122,22 @@ class Store:
                 error, "answers stored so far are kept and the run can be resumed"
             ) from error
 
-    def items(self) -> Iterator[tuple[int, Item]]:
-        """(position, item) in plan order, read in slices so that no cursor outlives a write."""
-        last = -1
+    def items(self, after: int = -1) -> Iterator[tuple[int, Item]]:
+        """(position, item) in plan order, read in slices so that no cursor outlives a write.
+
+        Args:
+            after: Position before the first one wanted.
+        """
+        last = after
         query = "SELECT position, body FROM items WHERE position > ? ORDER BY position LIMIT 512"
         while rows := list(self._select(query, last)):
             for position, body in rows:
                 yield position, self._decoded(_item, body)
             last = rows[-1][0]
+
+    def item_count(self) -> int:
+        """How many items the run holds."""
+        return next(self._select("SELECT COUNT(*) FROM items"))[0]
 
     def answered(self) -> dict[tuple[int, int], str]:
         """(position, repeat) -> request key of every response that is not a failure."""

@@ -1,31 +1,105 @@
 """Statistics: arrays in, estimates out; knows nothing of models or items.
 
-Modules by subject: `proportions` and `means` for one number, `pairs` for two models on the same
-items, `grouped` for the levels of a factor, `psychometric` for accuracy along difficulty, `missing`
-for what could not be scored, and `multiplicity` for many tests at once.
+Modules by subject: `proportions`, `means`, `ratios` and `stratified` for one number, `resampling`
+and `wild_bootstrap` for intervals by resampling clusters, `pairs`, `paired_tests`,
+`paired_proportions` and `equivalence` for models on the same items, `ranks` for where each stands,
+`grouped` for the levels of a factor, `psychometric` for accuracy along difficulty, `logistic` for
+its likelihood, `staircase` for which difficulty to ask next, `item_response` for many models on
+many items, `saturation` for the room above a score, `missing` for what could not be scored,
+`designs`, `components` (by `quadratic` forms or `reml`), `budget`, `gauge` and `generalizability`
+for where the spread of scores comes from, `planning` for how much to ask, `tolerance` for what most
+deployments reach, `charts` (by `control_rules`, with their `run_lengths`), `e_detectors` and
+`drift` for nights, `misclassification`, `prediction_powered` and `agreement` for judges, `betting`
+and `sequential` for stopping at will, `deployment` for what scores foretell, and `multiplicity` for
+many tests at once.
 """
 
 from modelmetry.statistics import (
+    agreement,
+    betting,
+    budget,
+    charts,
+    components,
+    control_rules,
+    deployment,
+    designs,
+    drift,
+    e_detectors,
+    equivalence,
+    gauge,
+    generalizability,
     grouped,
+    item_response,
+    logistic,
     means,
+    misclassification,
     missing,
     multiplicity,
+    paired_proportions,
+    paired_tests,
     pairs,
+    planning,
+    prediction_powered,
     proportions,
     psychometric,
+    quadratic,
+    ranks,
+    ratios,
+    reml,
+    resampling,
+    run_lengths,
+    saturation,
+    sequential,
+    staircase,
+    stratified,
+    tolerance,
+    wild_bootstrap,
 )
-from modelmetry.statistics.estimate import Comparison, Estimate
+from modelmetry.statistics.estimate import Comparison, Equivalence, Estimate
 from modelmetry.statistics.multiplicity import holm
 
 __all__ = [
     "Comparison",
+    "Equivalence",
     "Estimate",
+    "agreement",
+    "betting",
+    "budget",
+    "charts",
+    "components",
+    "control_rules",
+    "deployment",
+    "designs",
+    "drift",
+    "e_detectors",
+    "equivalence",
+    "gauge",
+    "generalizability",
     "grouped",
     "holm",
+    "item_response",
+    "logistic",
     "means",
+    "misclassification",
     "missing",
     "multiplicity",
+    "paired_proportions",
+    "paired_tests",
     "pairs",
+    "planning",
+    "prediction_powered",
     "proportions",
     "psychometric",
+    "quadratic",
+    "ranks",
+    "ratios",
+    "reml",
+    "resampling",
+    "run_lengths",
+    "saturation",
+    "sequential",
+    "staircase",
+    "stratified",
+    "tolerance",
+    "wild_bootstrap",
 ]

@@ -84,3 +84,8 @@ def partition(clusters: ArrayLike | None, n: int, name: str = "clusters") -> tup
         raise ValueError(f"{name}: label {int(np.flatnonzero(np.isnan(labels))[0])} is missing")
     distinct, codes = np.unique(labels, return_inverse=True)
     return codes.reshape(-1), len(distinct)
+
+
+def totals_within(codes: Codes, values: Floats, count: int) -> Floats:
+    """Total of the values in each part of a partition, shape (count,)."""
+    return np.asarray(np.bincount(codes, weights=values, minlength=count), dtype=np.float64)

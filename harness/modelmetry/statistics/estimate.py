@@ -35,6 +35,29 @@ class Estimate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Equivalence:
+    """Whether a difference was shown to be smaller than a margin.
+
+    Attributes:
+        margin: Largest difference that does not matter, > 0.
+        p: p-value of a difference of the margin or more.
+        p_adjusted: `p` corrected for the family of comparisons.
+        low: Lower end of the interval that must lie within the margin, or None.
+        high: Its upper end, or None.
+        level: Confidence level of that interval: one minus twice the tests' error rate.
+        warnings: Reasons for care, one sentence each.
+    """
+
+    margin: float
+    p: float
+    p_adjusted: float
+    low: float | None
+    high: float | None
+    level: float
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """Two models on the same items.
 
@@ -48,6 +71,8 @@ class Comparison:
         detectable: Smallest difference seen with 80 % power at this design, two-sided 5 %.
         p_exact: Two-sided p-value of an exact test on the same pairs, or None.
         exact_method: Which exact test.
+        correction: How `p_adjusted` was corrected; see `multiplicity.CORRECTIONS`.
+        equivalence: Whether the difference is smaller than a margin, where one was stated.
     """
 
     a: str
@@ -59,3 +84,5 @@ class Comparison:
     detectable: float
     p_exact: float | None = None
     exact_method: str = ""
+    correction: str = "holm"
+    equivalence: Equivalence | None = None

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modelmetry.statistics.checks import fraction, numbers, partition, within
-from modelmetry.statistics.clustered import FEW_CLUSTERS, Linear, estimate, linear, score_bounds
+from modelmetry.statistics.clustered import Linear, estimate, linear, roughness, score_bounds
 from modelmetry.statistics.distributions import two_sided
 from modelmetry.statistics.estimate import Estimate
 
@@ -28,7 +28,8 @@ def mean(
 
     The standard error is the CR1 sandwich of an intercept, sqrt(G/(G-1) * sum over clusters of
     (sum of deviations)^2) / n; with one observation per cluster it is s / sqrt(n). Below two
-    clusters there is no interval. The interval is described at `clustered.estimate`.
+    clusters there is no interval. The interval is described at `clustered.estimate`, and
+    is the same for few clusters as for many: it was measured beside the wild cluster bootstrap.
 
     Args:
         values: One number per item, such as its mean over repeats; shape (n,).
@@ -121,8 +122,8 @@ def difference_of_means(
     interval joins the two clustered Wilson intervals by the square-and-add rule, which stays
     within bounds and has no width 0: Newcombe (1998), method 10, Statistics in Medicine 17, 873-890;
     Zou and Donner (2008), Statistics in Medicine 27, 1693-1702. Without bounds it is Welch's t
-    interval, with Satterthwaite's degrees of freedom from clusters - 1 on each side: Welch (1947),
-    Biometrika 34, 28-35.
+    interval, with Satterthwaite's degrees of freedom from those of each side: Welch (1947), Biometrika
+    34, 28-35.
 
     Args:
         a: One number per item, shape (n_a,).
@@ -150,8 +151,11 @@ def difference_of_means(
         warnings.append(f"an interval needs at least 2 clusters on each side, got {fewest}")
     else:
         error = math.hypot(left.std_error, right.std_error)
-        if fewest < FEW_CLUSTERS:
-            warnings.append(f"only {fewest} clusters on one side: the standard error is rough")
+        warnings.extend(
+            f"{side}: {why}"
+            for side, found in (("a", left), ("b", right))
+            for why in roughness(found, bounds)
+        )
         if bounds is not None:
             low, high = _squared_and_added(left, right, level, bounds)
             method = "difference of means; clustered Wilson intervals joined by Newcombe's rule"
@@ -189,4 +193,4 @@ def _squared_and_added(
 
 def _satterthwaite(left: Linear, right: Linear) -> float:
     a, b = (left.std_error or 0.0) ** 2, (right.std_error or 0.0) ** 2
-    return (a + b) ** 2 / (a**2 / left.df + b**2 / right.df)
+    return (a + b) ** 2 / (a**2 / left.degrees + b**2 / right.degrees)

@@ -2,21 +2,210 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from modelmetry.statistics.checks import Codes, Floats, fraction, numbers, partition, within
-from modelmetry.statistics.clustered import FEW_CLUSTERS, Linear, linear
-from modelmetry.statistics.distributions import coin_tail, t_p_value, t_quantile, two_sided
+from modelmetry.statistics.clustered import Linear, linear, roughness
+from modelmetry.statistics.distributions import t_p_value, t_quantile, two_sided
 from modelmetry.statistics.estimate import Comparison, Estimate
 from modelmetry.statistics.means import UNIT
-from modelmetry.statistics.multiplicity import holm
+from modelmetry.statistics.multiplicity import CORRECTIONS
+from modelmetry.statistics.paired_proportions import tango_bounds, tango_variance
+from modelmetry.statistics.paired_tests import mcnemar, sign_flip
 
-EXHAUSTIVE = 14
-"""Up to so many clusters that differ, every assignment of signs is tried: 2**14 of them."""
+# Weight of each of the two made-up clusters, see `Paired.worth`.
+_GUARD = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paired:
+    """A mean difference of paired scores, with what its intervals and tests need.
+
+    Attributes:
+        mean: The difference and the spread of its clusters.
+        deltas: Difference of each item, shape (n,).
+        codes: Cluster of each item, from 0, shape (n,).
+        span: Highest less lowest possible score; None where scores have no bounds.
+        binary: Whether every cluster is one item, won, lost or tied outright.
+    """
+
+    mean: Linear
+    deltas: Floats
+    codes: Codes
+    span: float | None
+    binary: bool
+
+    @property
+    def df(self) -> float:
+        """Degrees of freedom: infinite for independent wins and losses, else of the clusters."""
+        return math.inf if self.binary else self.mean.degrees
+
+    @property
+    def gain(self) -> float:
+        """Mean of the positive differences, as a share of the span."""
+        return float(np.maximum(self.deltas, 0).mean()) / (self.span or 1.0)
+
+    @property
+    def loss(self) -> float:
+        """Mean size of the negative differences, as a share of the span."""
+        return float(np.maximum(-self.deltas, 0).mean()) / (self.span or 1.0)
+
+    @property
+    def worth(self) -> float:
+        """How many independent pairs, won, lost or tied outright, would tell as much.
+
+        (gain + loss - difference^2) / SE^2, or less: as in `clustered.worth`, the same is worked out
+        as if a fiftieth of a cluster all won and a fiftieth of one all lost had been seen too. Where
+        nothing differs that leaves the effective number of clusters. The fiftieth is this package's
+        own: in simulations of 20 to 200 clusters of 4 to 20 items it keeps 95 % intervals at 0.945 to
+        0.98, and where every tenth cluster is lost as a whole at 0.88 or more.
+        """
+        if self.binary:
+            return float(self.mean.n)
+        found, span = self.mean, self.span or 1.0
+        value, extra = found.value / span, _GUARD * found.shares
+        whole = 1 + 2 * extra
+        center = value / whole
+        shift = value - center
+        squares = (
+            found.squares / span**2
+            + 2 * shift * found.cross / span
+            + shift**2 * found.shares
+            + extra * found.shares * ((1 - center) ** 2 + (1 + center) ** 2)
+        )
+        scattered = self.gain + self.loss
+        guarded = ((scattered + 2 * extra) / whole - center**2) * whole / squares
+        error = (found.std_error or 0.0) / span
+        return min(guarded, (scattered - value**2) / error**2) if error > 0 else guarded
+
+    def bounds(self, level: float) -> tuple[float, float] | None:
+        """Ends of the interval of `difference`; None where there is none."""
+        error = self.mean.std_error
+        if error is None:
+            return None
+        quantile = two_sided(level, self.df)
+        if self.span is not None:
+            low, high = tango_bounds(self.gain, self.loss, self.worth, quantile)
+            return self.span * low, self.span * high
+        if error == 0:
+            return None
+        return self.mean.value - quantile * error, self.mean.value + quantile * error
+
+    def statistic(self, null: float = 0.0) -> float | None:
+        """Distance from a difference in standard errors, whose test the interval inverts.
+
+        None where there is no test, or nothing differs from the null.
+        """
+        error, away = self.mean.std_error, self.mean.value - null
+        if error is None:
+            return None
+        if self.span is not None:
+            variance = tango_variance(self.gain, self.loss, null / self.span)
+            error = self.span * math.sqrt(variance / self.worth)
+        return away / error if error > 0 else None
+
+
+def paired(
+    a: ArrayLike,
+    b: ArrayLike,
+    clusters: ArrayLike | None = None,
+    *,
+    bounds: tuple[float, float] | None = UNIT,
+) -> Paired:
+    """Take the differences a - b and what is known of their spread.
+
+    Args:
+        a: Score of the first model on each item, shape (n,).
+        b: Score of the second on the same items in the same order, shape (n,).
+        clusters: Label of the unit drawn independently, shape (n,); None for one unit per item.
+        bounds: Lowest and highest possible score, or None.
+
+    Raises:
+        ValueError: No values, NaN, scores outside the bounds, or shapes that differ.
+    """
+    first = numbers("a", a)
+    second = numbers("b", b, len(first))
+    within("a", first, bounds)
+    within("b", second, bounds)
+    deltas = first - second
+    n = len(deltas)
+    codes, count = partition(clusters, n)
+    value = deltas.mean()
+    span = None if bounds is None else bounds[1] - bounds[0]
+    outright = span is not None and bool(np.isin(deltas, (-span, 0.0, span)).all())
+    return Paired(
+        mean=linear(value, (deltas - value) / n, np.full(n, 1 / n), codes, count),
+        deltas=deltas,
+        codes=codes,
+        span=span,
+        binary=outright and count == n,
+    )
+
+
+def difference(
+    a: ArrayLike,
+    b: ArrayLike,
+    clusters: ArrayLike | None = None,
+    *,
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = UNIT,
+    unscored: int = 0,
+) -> Estimate:
+    """Mean of a - b over the same items, with an interval that never has width 0.
+
+    The standard error is that of `means.mean` on the item differences. Within bounds the interval is
+    Tango's score interval (`paired_proportions.tango`) where every cluster is one item that
+    both models answered right or wrong. Elsewhere it is Tango's with as many pairs as would be worth
+    as much (`Paired.worth`), and Student's t with the degrees of freedom of `clustered.estimate` for
+    the normal quantile: to Tango's interval what the clustered Wilson interval is to Wilson's. Without bounds it is the t interval: Miller (2024), Adding error bars to evals,
+    arXiv 2411.00640.
+
+    Args:
+        a: Score of the first model on each item, shape (n,).
+        b: Score of the second on the same items in the same order, shape (n,).
+        clusters: Label of the unit drawn independently, shape (n,); None for one unit per item.
+        level: Confidence level, in (0, 1).
+        bounds: Lowest and highest possible score; None for a t interval.
+        unscored: Items left out, to be passed on.
+
+    Raises:
+        ValueError: No values, NaN, scores outside the bounds, or shapes that differ.
+    """
+    return _estimate(paired(a, b, clusters, bounds=bounds), level, unscored)
+
+
+def _estimate(found: Paired, level: float, unscored: int) -> Estimate:
+    mean, ends = found.mean, found.bounds(fraction("level", level))
+    method, warnings = "paired difference; no interval", []
+    if ends is not None:
+        kind = "clustered t" if found.span is None else "clustered Tango score"
+        independent = "Tango score interval"
+        method = independent if found.binary else f"{kind} interval, t with {mean.degrees:.4g} df"
+        method = f"paired difference; {method}"
+    if mean.std_error is None:
+        warnings.append(f"an interval needs at least 2 clusters, got {mean.clusters}")
+    elif mean.std_error == 0:
+        instead = "there is no interval" if ends is None else "read the interval, not the error"
+        warnings.append(f"all clusters differ by the same: {instead}")
+    if mean.clusters > 1:
+        warnings.extend(roughness(mean, None))
+    return Estimate(
+        value=mean.value,
+        std_error=mean.std_error,
+        low=None if ends is None else ends[0],
+        high=None if ends is None else ends[1],
+        level=level,
+        n=mean.n,
+        clusters=mean.clusters,
+        unscored=unscored,
+        method=method,
+        warnings=tuple(warnings),
+    )
 
 
 def compare(
@@ -31,8 +220,10 @@ def compare(
 ) -> Comparison:
     """Compare two models on the same items, each test at its design's clusters.
 
-    `p` is of the clustered t test. `p_exact` is McNemar's mid-p where every cluster is one item
-    answered right or wrong, else of the clustered sign-flip test.
+    `p` is of the test that the interval of `difference` inverts: McNemar's score test where
+    every cluster is one item answered right or wrong, elsewhere the same with as many pairs as are
+    worth as much, and Student's t. `p_exact` is McNemar's mid-p in the first case, else of the
+    clustered sign-flip test.
 
     Args:
         a: Score of the first model on each item, shape (n,), in [0, 1].
@@ -49,10 +240,10 @@ def compare(
     Raises:
         ValueError: No values, NaN, scores outside [0, 1], or shapes that differ.
     """
-    found, deltas, codes = _difference(a, b, clusters)
+    found = paired(a, b, clusters)
     estimate = _estimate(found, level, unscored)
-    p = _p_value(found)
-    p_exact, exact_method = _exact(numbers("a", a), numbers("b", b), deltas, codes, found, rng)
+    p = p_value(found)
+    p_exact, exact_method = _exact(found, rng)
     return Comparison(
         a=names[0],
         b=names[1],
@@ -66,100 +257,53 @@ def compare(
     )
 
 
-def adjusted(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """The same comparisons as one family: `p_adjusted` by Holm, and how many were made."""
-    if not comparisons:
-        return []
-    corrected = holm([comparison.p for comparison in comparisons])
-    return [
-        replace(comparison, p_adjusted=float(p), family_size=len(comparisons))
-        for comparison, p in zip(comparisons, corrected, strict=True)
-    ]
+def p_value(found: Paired) -> float:
+    """Two-sided p of no difference; 1 where there is no test."""
+    statistic = found.statistic()
+    return 1.0 if statistic is None else t_p_value(statistic, found.df)
 
 
-def difference(
-    a: ArrayLike,
-    b: ArrayLike,
-    clusters: ArrayLike | None = None,
-    *,
-    level: float = 0.95,
-    unscored: int = 0,
-) -> Estimate:
-    """Mean of a - b over the same items, with a clustered t interval.
+def _exact(found: Paired, rng: np.random.Generator) -> tuple[float, str]:
+    if found.binary:
+        wins, losses = int((found.deltas > 0).sum()), int((found.deltas < 0).sum())
+        return mcnemar(wins, losses), "McNemar mid-p"
+    return sign_flip(found.deltas, found.codes, rng=rng)
 
-    The standard error is that of `means.mean` on the item differences; df = clusters - 1. Source:
-    Miller (2024), Adding error bars to evals, arXiv 2411.00640. Where all differences
-    are the same the interval allows for what the clusters cannot have shown: with probability u
-    = 1 - ((1 - level) / 2)^(1/G) a cluster may differ by as much as scores can (Hanley and
-    Lippman-Hand 1983, JAMA 249, 1743-1745, the rule of three).
+
+def adjusted(comparisons: Sequence[Comparison], correction: str = "holm") -> list[Comparison]:
+    """The same comparisons as one family: `p_adjusted`, by what, and how many were made.
+
+    Claims of equivalence, where a margin was stated, are a family of their own.
 
     Args:
-        a: Score of the first model on each item, shape (n,), in [0, 1].
-        b: Score of the second on the same items in the same order, shape (n,), in [0, 1].
-        clusters: Label of the unit drawn independently, shape (n,); None for one unit per item.
-        level: Confidence level, in (0, 1).
-        unscored: Items left out, to be passed on.
+        comparisons: All that were made.
+        correction: One of `multiplicity.CORRECTIONS`.
 
     Raises:
-        ValueError: No values, NaN, scores outside [0, 1], or shapes that differ.
+        ValueError: There is no such correction.
     """
-    return _estimate(_difference(a, b, clusters)[0], level, unscored)
-
-
-def _difference(
-    a: ArrayLike, b: ArrayLike, clusters: ArrayLike | None
-) -> tuple[Linear, Floats, Codes]:
-    first = numbers("a", a)
-    second = numbers("b", b, len(first))
-    within("a", first, UNIT)
-    within("b", second, UNIT)
-    deltas = first - second
-    n = len(deltas)
-    codes, count = partition(clusters, n)
-    value = deltas.mean()
-    return linear(value, (deltas - value) / n, np.full(n, 1 / n), codes, count), deltas, codes
-
-
-def _estimate(found: Linear, level: float, unscored: int) -> Estimate:
-    fraction("level", level)
-    low = high = None
-    method, warnings = "paired difference; no interval", []
-    if found.std_error is None:
-        warnings.append(f"an interval needs at least 2 clusters, got {found.clusters}")
-    elif found.std_error == 0:
-        warnings.append("all clusters differ by the same: read the interval, not the error")
-        most = 1 - ((1 - level) / 2) ** (1 / found.effective)
-        low = found.value - most * (found.value + 1)
-        high = found.value + most * (1 - found.value)
-        method = "paired difference; rule-of-three interval"
-    else:
-        half = two_sided(level, found.df) * found.std_error
-        low, high = max(-1.0, found.value - half), min(1.0, found.value + half)
-        method = f"paired difference; clustered t interval, {found.df} df"
-    if 2 <= found.clusters < FEW_CLUSTERS:
-        warnings.append(f"only {found.clusters} clusters: the standard error is rough")
-    return Estimate(
-        value=found.value,
-        std_error=found.std_error,
-        low=low,
-        high=high,
-        level=level,
-        n=found.n,
-        clusters=found.clusters,
-        unscored=unscored,
-        method=method,
-        warnings=tuple(warnings),
-    )
-
-
-def _p_value(found: Linear) -> float:
-    """Two-sided p of the clustered t test; 1 where there is no test."""
-    if found.std_error is None or found.value == 0:
-        return 1.0
-    if found.std_error == 0:
-        # The t statistic is infinite; signs alone can say no more than this.
-        return 2 * 0.5**found.clusters
-    return t_p_value(found.value / found.std_error, found.df)
+    if correction not in CORRECTIONS:
+        raise ValueError(f"correction: {correction!r}; allowed: {', '.join(CORRECTIONS)}")
+    if not comparisons:
+        return []
+    correct, size = CORRECTIONS[correction], len(comparisons)
+    corrected = correct([comparison.p for comparison in comparisons])
+    # Where no margin was stated there is nothing to correct.
+    claims = correct([c.equivalence.p if c.equivalence else 1.0 for c in comparisons])
+    return [
+        replace(
+            comparison,
+            p_adjusted=float(p),
+            family_size=size,
+            correction=correction,
+            equivalence=(
+                replace(comparison.equivalence, p_adjusted=float(claim))
+                if comparison.equivalence
+                else None
+            ),
+        )
+        for comparison, p, claim in zip(comparisons, corrected, claims, strict=True)
+    ]
 
 
 def detectable(estimate: Estimate, *, power: float = 0.8, level: float = 0.95) -> float:
@@ -183,92 +327,3 @@ def detectable(estimate: Estimate, *, power: float = 0.8, level: float = 0.95) -
         error = (estimate.high - estimate.low) / 2 / two_sided(estimate.level, df)
     quantiles = two_sided(fraction("level", level), df) + t_quantile(fraction("power", power), df)
     return min(1.0, quantiles * error)
-
-
-def _exact(
-    a: Floats, b: Floats, deltas: Floats, codes: Codes, found: Linear, rng: np.random.Generator
-) -> tuple[float, str]:
-    if found.clusters == len(deltas) and np.isin(a, UNIT).all() and np.isin(b, UNIT).all():
-        wins, losses = int((deltas > 0).sum()), int((deltas < 0).sum())
-        return mcnemar(wins, losses), "McNemar mid-p"
-    return sign_flip(deltas, codes, rng=rng)
-
-
-def mcnemar(only_a: int, only_b: int, *, mid: bool = True) -> float:
-    """Two-sided p of McNemar's test from the discordant pairs, each drawn independently.
-
-    Exact: twice the smaller tail of a fair coin. The mid-p counts half of the observed outcome,
-    which makes it less conservative and nearly never too small. Source: McNemar (1947),
-    Psychometrika 12, 153-157; Fagerland, Lydersen and Laake (2013), BMC Medical Research Methodology
-    13, 91.
-
-    Args:
-        only_a: Items that only the first model answered right, >= 0.
-        only_b: Items that only the second answered right, >= 0.
-        mid: Whether to give the mid-p.
-
-    Raises:
-        ValueError: A count is negative.
-    """
-    if only_a < 0 or only_b < 0:
-        raise ValueError(f"discordant pairs: {only_a} and {only_b}; allowed: counts from 0")
-    n, fewer = only_a + only_b, min(only_a, only_b)
-    tail = coin_tail(fewer, n)
-    if mid:
-        tail = (tail + coin_tail(fewer - 1, n)) / 2
-    return min(1.0, 2 * tail)
-
-
-def sign_flip(
-    deltas: ArrayLike,
-    clusters: ArrayLike | None = None,
-    *,
-    rng: np.random.Generator,
-    resamples: int = 10_000,
-) -> tuple[float, str]:
-    """Two-sided p of the sign-flip test: had the models been alike, each cluster could swap them.
-
-    The statistic is the size of the sum. Exact where the clusters that differ all differ by the same
-    (a fair coin), or are at most 14 (every assignment of signs); else by Monte Carlo with the
-    observed assignment counted in, which never gives 0. Source: Fisher (1935), The design of
-    experiments, chapter III; Phipson and Smyth (2010), Statistical Applications in Genetics and
-    Molecular Biology 9, 39.
-
-    Args:
-        deltas: Difference of each item, shape (n,).
-        clusters: Label of the unit drawn independently, shape (n,); None for one unit per item.
-        rng: Draws the signs.
-        resamples: Assignments to draw, >= 1.
-
-    Returns:
-        The p-value in (0, 1], and how it was found.
-
-    Raises:
-        ValueError: No values, NaN, shapes that differ, or no resamples.
-    """
-    found = numbers("deltas", deltas)
-    codes, count = partition(clusters, len(found))
-    if resamples < 1:
-        raise ValueError(f"resamples: {resamples}; allowed: 1 or more")
-    sums = np.bincount(codes, weights=found, minlength=count)
-    sums = sums[np.abs(sums) > 1e-12 * max(1.0, float(np.abs(found).max()))]
-    if not len(sums):
-        return 1.0, "sign-flip, exact"
-    sizes = np.abs(sums)
-    if np.ptp(sizes) <= 1e-9 * sizes.max():
-        fewer = min(int((sums > 0).sum()), int((sums < 0).sum()))
-        return min(1.0, 2 * coin_tail(fewer, len(sums))), "sign-flip, exact"
-    least = abs(sums.sum()) - 1e-9 * sizes.sum()
-    if len(sums) <= EXHAUSTIVE:
-        totals = np.zeros(1)
-        for size in sizes:
-            totals = np.concatenate([totals + size, totals - size])
-        return float((np.abs(totals) >= least).mean()), "sign-flip, exact"
-    # Clusters that differ by as much are interchangeable: count heads instead of throwing each.
-    kinds, counts = np.unique(sizes, return_counts=True)
-    extreme = 0
-    for start in range(0, resamples, 1000):
-        rows = min(1000, resamples - start)
-        heads = rng.binomial(counts, 0.5, size=(rows, len(counts)))
-        extreme += int((np.abs((2 * heads - counts) @ kinds) >= least).sum())
-    return (1 + extreme) / (1 + resamples), f"sign-flip, {resamples:,} Monte Carlo draws"

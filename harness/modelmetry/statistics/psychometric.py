@@ -1,42 +1,54 @@
-"""Accuracy along difficulty: a logistic curve above the guess rate, and its threshold."""
+"""Accuracy along difficulty: a logistic curve between guess rate and lapses, and its threshold."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from modelmetry.statistics.checks import Codes, Floats, fraction, numbers, partition, within
+from modelmetry.statistics.clustered import FEW_CLUSTERS
 from modelmetry.statistics.distributions import two_sided
 from modelmetry.statistics.estimate import Estimate
+from modelmetry.statistics.logistic import (
+    MOST_LAPSES,
+    STEEPEST,
+    Likelihood,
+    accuracy,
+    guess_rates,
+)
 from modelmetry.statistics.means import UNIT
 
-_STEPS = 100
-_CONVERGED = 1e-9
+# An end of the threshold's interval is searched up to this many standard deviations of difficulty.
+_FARTHEST = 50.0
 
-# Beyond this many logits a curve is a step, whose slope the data cannot tell.
-_STEEPEST = 40.0
+_START = np.array([0.0, -1.0, 0.0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Curve:
-    """P(right | x) = guess + (1 - guess) / (1 + exp(-(intercept + slope x))).
+    """P(right | x) = guess + (1 - guess) (1 - lapse) / (1 + exp(slope (x - threshold))).
 
     Attributes:
-        threshold: Difficulty at which accuracy is halfway between the guess rate and 1; None where
-            the data cannot say.
-        intercept: Logits at difficulty 0; None where nothing was fitted.
-        slope: Logits per unit of difficulty, negative where accuracy falls; None likewise.
+        threshold: Difficulty at which accuracy is halfway between the guess rate and the curve's
+            ceiling, guess + (1 - guess) (1 - lapse); None where the data cannot say.
+        slope: Logits lost per unit of difficulty; None where there is no threshold, or where
+            accuracy falls as a step.
+        lapse: Rate of guessing at any difficulty, in [0, 0.2]; None where there is no threshold.
+        coefficients: Logits at difficulty 0, logits gained per unit of difficulty, and lapse rate
+            of the fitted curve; None where nothing was fitted.
         lowest: Lowest difficulty tested.
         highest: Highest difficulty tested.
         warnings: Why there is no threshold, or reasons for care, one sentence each.
     """
 
     threshold: Estimate | None
-    intercept: float | None
-    slope: float | None
+    slope: Estimate | None
+    lapse: Estimate | None
+    coefficients: tuple[float, float, float] | None
     lowest: float
     highest: float
     warnings: tuple[str, ...] = ()
@@ -48,11 +60,11 @@ class Curve:
             difficulty: Shape (m,).
             guess: Probability of guessing right, shape (m,) or one number, in [0, 1).
         """
-        if self.intercept is None or self.slope is None:
+        if self.coefficients is None:
             return None
-        share = _logistic(self.intercept + self.slope * np.asarray(difficulty, dtype=np.float64))
-        rate = np.asarray(guess, dtype=np.float64)
-        return rate + (1 - rate) * share
+        intercept, gradient, lapse = self.coefficients
+        logits = intercept + gradient * np.asarray(difficulty, dtype=np.float64)
+        return accuracy(logits, np.asarray(guess, dtype=np.float64), lapse)
 
 
 def fit(
@@ -63,19 +75,27 @@ def fit(
     guess: ArrayLike = 0.0,
     level: float = 0.95,
 ) -> Curve:
-    """Fit the curve by maximum likelihood and read its threshold.
+    """Fit the curve by maximum likelihood and read threshold, slope and lapse rate.
 
     Fisher scoring on the Bernoulli likelihood, which for item means over repeats is the quasi-
-    likelihood; covariances are cluster sandwiches with G/(G-1). The threshold's standard error is
-    by the delta method and its interval is Fieller's: the difficulties at which the curve cannot be
-    told from halfway. There are no lapses in the model: a model that slips on easy items too has a
-    flatter curve. Source: Wichmann and Hill (2001), Perception & Psychophysics 63, 1293-1313; Finney
-    (1971), Probit analysis (Abbott's correction is the guess rate); Fieller (1954),
-    Journal of the Royal Statistical Society B 16, 175-185; Liang and Zeger (1986), Biometrika 73.
+    likelihood. Standard errors are cluster sandwiches with G/(G-1), by the delta method. Intervals
+    hold what the profile likelihood does not reject: twice the loss of log-likelihood, with the
+    other two parameters free, is held against the squared t quantile with clusters - 1 degrees of
+    freedom, times the ratio of the sandwich to the model's variance (1 where each cluster is one
+    right or wrong answer, and no less in larger ones). So the threshold's interval allows for every
+    lapse rate from 0 to 0.2. Where their likelihoods hardly differ (twice the loss is below 1), as
+    without easy items, the curve is drawn and the estimates are made at a lapse rate of 0, and the
+    lapse rate's warnings say so.
 
     There is no threshold, and `warnings` says why, where there is one difficulty only, accuracy is
-    on one side of halfway at all of them, jumps from one side to the other as a step, does not fall,
-    falls too little to be told from flat, or where the threshold is outside what was tested.
+    on one side of halfway at all of them, does not fall, falls too little to be told from flat, or
+    where the threshold is outside what was tested. An end of the threshold's interval beyond the
+    difficulties tested is None, and its warnings say so. More than 400 distinct difficulties are
+    joined in 400 steps.
+
+    Source: Wichmann and Hill (2001), Perception & Psychophysics 63, 1293-1313 (the curve, and the
+    bias of a threshold without lapses); Rotnitzky and Jewell (1990), Biometrika 77, 485-497
+    (likelihood ratios of clustered data); Liang and Zeger (1986), Biometrika 73, 13-22.
 
     Args:
         difficulty: Of each item, in the factor's own unit, shape (n,).
@@ -91,36 +111,27 @@ def fit(
     x = numbers("difficulty", difficulty)
     y = numbers("values", values, len(x))
     within("values", y, UNIT)
-    rate = numbers("guess", np.broadcast_to(np.asarray(guess, dtype=np.float64), x.shape))
-    if rate.min() < 0 or rate.max() >= 1:
-        raise ValueError(f"guess: {rate.min()} to {rate.max()}; allowed: from 0 to below 1")
+    rate = guess_rates(guess, len(x))
     codes, count = partition(clusters, len(x))
     reason = _one_sided(x, y, rate)
     if reason:
-        return _none(x, reason)
-    center, scale = float(x.mean()), float(x.std())
-    design = np.column_stack([np.ones_like(x), (x - center) / scale])
-    coefficients = _maximize(design, y, rate)
-    if coefficients is None:
-        return _none(x, "accuracy falls as a step: its slope cannot be estimated")
-    covariance = _sandwich(design, y, rate, coefficients, codes, count)
-    slope = float(coefficients[1]) / scale
-    intercept = float(coefficients[0]) - slope * center
-    threshold, warnings = _threshold(coefficients, covariance, level, x, count)
+        return _none(x, None, reason)
+    found = Likelihood(x, y, rate)
+    straight = found.climb(_START, free=(True, True, False), rising=True)
+    if straight[1] >= 0:
+        return _none(x, found.natural(straight), "accuracy does not fall with difficulty")
+    return _Falling(found, straight, y, codes, count, level).curve(x)
+
+
+def _none(x: Floats, coefficients: tuple[float, float, float] | None, reason: str) -> Curve:
     return Curve(
-        threshold=threshold,
-        intercept=intercept,
-        slope=slope,
+        threshold=None,
+        slope=None,
+        lapse=None,
+        coefficients=coefficients,
         lowest=float(x.min()),
         highest=float(x.max()),
-        warnings=warnings,
-    )
-
-
-def _none(x: Floats, reason: str) -> Curve:
-    low, high = float(x.min()), float(x.max())
-    return Curve(
-        threshold=None, intercept=None, slope=None, lowest=low, highest=high, warnings=(reason,)
+        warnings=(reason,),
     )
 
 
@@ -137,118 +148,213 @@ def _one_sided(x: Floats, y: Floats, rate: Floats) -> str:
     return ""
 
 
-def _logistic(logits: Floats) -> Floats:
-    # tanh does not overflow.
-    return (1 + np.tanh(logits / 2)) / 2
+class _Falling:
+    """A curve that falls, and the intervals of its three parameters.
 
+    Args:
+        found: The likelihood.
+        straight: Its maximum without lapses.
+        y: Scores, shape (n,).
+        codes: Cluster of each, from 0.
+        count: How many clusters.
+        level: Confidence level.
+    """
 
-def _parts(design: Floats, rate: Floats, coefficients: Floats) -> tuple[Floats, Floats, Floats]:
-    """Share known, accuracy, and share over accuracy, each of shape (n,) and above 0."""
-    share = np.clip(_logistic(design @ coefficients), 1e-15, 1 - 1e-15)
-    accuracy = rate + (1 - rate) * share
-    return share, accuracy, share / accuracy
+    def __init__(
+        self,
+        found: Likelihood,
+        straight: Floats,
+        y: Floats,
+        codes: Codes,
+        count: int,
+        level: float,
+    ) -> None:
+        self._found, self._level = found, level
+        self._y, self._codes, self._count = y, codes, count
+        lapsing = np.array([straight[0], straight[1], MOST_LAPSES / 2])
+        self._top = max(found.climb(straight), found.climb(lapsing), key=found.value)
+        self._most = found.value(self._top)
+        self._squared = two_sided(level, count - 1) ** 2 if count > 1 else math.inf
+        self._shown = self._top
+        self._lapse = self._lapses()
+        if self._lapse.value == 0:
+            self._shown = straight
 
+    def curve(self, x: Floats) -> Curve:
+        """Threshold, slope and lapse rate, or the reason why there is none."""
+        found, shown = self._found, self._shown
+        coefficients = found.natural(shown)
+        a, b = float(shown[0]), float(shown[1])
+        value = found.center - found.scale * a / b if b else math.inf
+        low, high = float(x.min()), float(x.max())
+        slope = self._slope()
+        if slope is None:
+            return _none(
+                x, coefficients, "accuracy falls too little with difficulty to be told from flat"
+            )
+        if not low <= value <= high:
+            reason = f"the threshold, {value:.3g}, is outside the difficulties tested"
+            return _none(x, coefficients, reason)
+        threshold = self._threshold(low, high)
+        step = b <= -STEEPEST
+        reason = ("accuracy falls as a step: its slope cannot be told",) if step else ()
+        return Curve(
+            threshold=threshold,
+            slope=None if step else slope,
+            lapse=self._lapse,
+            coefficients=coefficients,
+            lowest=low,
+            highest=high,
+            warnings=threshold.warnings + reason,
+        )
 
-def _likelihood(design: Floats, y: Floats, rate: Floats, coefficients: Floats) -> float:
-    share, accuracy, _ = _parts(design, rate, coefficients)
-    return float(np.sum(y * np.log(accuracy) + (1 - y) * np.log((1 - rate) * (1 - share))))
+    def _lapses(self) -> Estimate:
+        """The lapse rate; its value is 0 and a warning says why where all rates are possible."""
 
+        def at(rate: float) -> Floats:
+            start = np.array([self._top[0], self._top[1], rate])
+            return self._found.climb(start, free=(True, True, False))
 
-def _maximize(design: Floats, y: Floats, rate: Floats) -> Floats | None:
-    """Fisher scoring with step halving, shape (2,); None when the maximum is at infinity."""
-    coefficients = np.array([0.0, -1.0])
-    best = _likelihood(design, y, rate, coefficients)
-    for _ in range(_STEPS):
-        share, accuracy, ratio = _parts(design, rate, coefficients)
-        score = design.T @ ((y - accuracy) * ratio)
-        weights = (1 - rate) * share * (1 - share) * ratio
-        try:
-            information = (design * weights[:, None]).T @ design
-            step = np.asarray(np.linalg.solve(information, score), dtype=np.float64)
-        except np.linalg.LinAlgError:
+        value = float(self._top[2])
+        error, ratio = self._spread(self._top, (0.0, 0.0, 1.0))
+        ends = self._ends(at, value, ratio, error or 0.02, (0.0, MOST_LAPSES))
+        if self._count < 2:
+            return self._estimate("lapse rate", value, None, (None, None))
+        low, high = (0.0 if ends[0] is None else ends[0]), ends[1] or MOST_LAPSES
+        if ends == (None, None) and max(self._loss(at(r)) for r in (0.0, MOST_LAPSES)) < ratio:
+            reason = f"no item is easy enough to tell a lapse rate: taken as 0, possibly {high:g}"
+            return self._estimate("lapse rate", 0.0, None, (low, high), (reason,))
+        bound = f"the lapse rate may be above {MOST_LAPSES:g}, the highest considered"
+        return self._estimate(
+            "lapse rate",
+            value,
+            error if 0 < value < MOST_LAPSES else None,
+            (low, high),
+            () if ends[1] is not None else (bound,),
+        )
+
+    def _slope(self) -> Estimate | None:
+        """Logits lost per unit of difficulty; None where a flat curve is possible."""
+        found, top, shown = self._found, self._top, self._shown
+
+        def at(slope: float) -> Floats:
+            start = np.array([top[0] * slope / -top[1], -slope, top[2]])
+            return found.climb(start, free=(True, False, True))
+
+        error, ratio = self._spread(shown, (0.0, -1.0, 0.0))
+        flat = found.climb(np.zeros(3), free=(True, False, False))
+        if self._count > 1 and self._loss(flat) <= self._squared * ratio:
             return None
-        for _ in range(30):
-            value = _likelihood(design, y, rate, coefficients + step)
-            if value >= best:
-                break
-            step = step / 2
-        else:
-            return coefficients
-        coefficients, best = coefficients + step, value
-        if np.abs(coefficients).max() > _STEEPEST:
-            return None
-        if np.abs(step).max() < _CONVERGED:
-            return coefficients
-    return None
+        value = -float(shown[1])
+        low, high = self._ends(at, value, ratio, error or value / 10, (0.0, STEEPEST))
+        ends = tuple(None if end is None else end / found.scale for end in (low, high))
+        reason = () if high is not None else ("the slope may be that of a step",)
+        return self._estimate(
+            "slope",
+            value / found.scale,
+            None if error is None else error / found.scale,
+            (ends[0], ends[1]),
+            reason if self._count > 1 else (),
+        )
 
+    def _threshold(self, lowest: float, highest: float) -> Estimate:
+        """The threshold; ends of its interval beyond the difficulties tested are None."""
+        found, top, shown = self._found, self._top, self._shown
 
-def _sandwich(
-    design: Floats, y: Floats, rate: Floats, coefficients: Floats, codes: Codes, count: int
-) -> Floats | None:
-    """Clustered covariance of the coefficients, shape (2, 2); None below two clusters."""
-    if count < 2:
-        return None
-    share, accuracy, ratio = _parts(design, rate, coefficients)
-    weights = (1 - rate) * share * (1 - share) * ratio
-    information = (design * weights[:, None]).T @ design
-    bread = np.asarray(np.linalg.inv(information), dtype=np.float64)
-    scores = design * ((y - accuracy) * ratio)[:, None]
-    sums = np.column_stack([np.bincount(codes, weights=scores[:, k]) for k in range(2)])
-    return count / (count - 1) * bread @ (sums.T @ sums) @ bread
+        def at(threshold: float) -> Floats:
+            return found.climb(top, threshold=threshold)
 
+        a, b = float(shown[0]), float(shown[1])
+        error, ratio = self._spread(shown, (-1 / b, a / b**2, 0.0))
+        low, high = self._ends(at, -a / b, ratio, error or 0.1, (-_FARTHEST, _FARTHEST))
+        value = -a / b
+        if error is None and low is not None and high is not None:
+            # Between two levels with no accuracy between theirs all thresholds are as likely.
+            value = (low + high) / 2
+        first, last = (None if e is None else found.center + found.scale * e for e in (low, high))
+        warnings = []
+        if self._count > 1 and (first is None or first < lowest):
+            warnings.append(f"the threshold may be below the easiest difficulty tested, {lowest:g}")
+            first = None
+        if self._count > 1 and (last is None or last > highest):
+            warnings.append(
+                f"the threshold may be above the hardest difficulty tested, {highest:g}"
+            )
+            last = None
+        return self._estimate(
+            "threshold",
+            found.center + found.scale * value,
+            None if error is None else found.scale * error,
+            (first, last),
+            tuple(warnings),
+        )
 
-def _threshold(
-    coefficients: Floats, covariance: Floats | None, level: float, x: Floats, count: int
-) -> tuple[Estimate | None, tuple[str, ...]]:
-    center, scale = float(x.mean()), float(x.std())
-    a, b = float(coefficients[0]), float(coefficients[1])
-    if b >= 0:
-        return None, ("accuracy does not fall with difficulty",)
-    at = -a / b
-    value = center + scale * at
-    if not x.min() <= value <= x.max():
-        return None, (f"the threshold, {value:.3g}, is outside the difficulties tested",)
-    if covariance is None:
-        reason = "an interval needs at least 2 clusters, got 1"
-        return _estimate(value, None, None, None, level, x, count, (reason,)), (reason,)
-    quantile = two_sided(level, count - 1)
-    if abs(b) <= quantile * math.sqrt(covariance[1, 1]):
-        return None, ("accuracy falls too little with difficulty to be told from flat",)
-    error = math.sqrt(covariance[0, 0] + 2 * at * covariance[0, 1] + at**2 * covariance[1, 1])
-    low, high = _fieller(a, b, quantile**2 * covariance)
-    ends = center + scale * low, center + scale * high
-    return _estimate(value, scale * error / abs(b), *ends, level, x, count, ()), ()
+    def _spread(
+        self, theta: Floats, gradient: tuple[float, float, float]
+    ) -> tuple[float | None, float]:
+        if self._count < 2:
+            return None, 1.0
+        return self._found.spread(theta, np.array(gradient), self._y, self._codes, self._count)
 
+    def _loss(self, theta: Floats) -> float:
+        """Twice the log-likelihood that is lost against the maximum."""
+        return 2 * (self._most - self._found.value(theta))
 
-def _fieller(a: float, b: float, spread: Floats) -> tuple[float, float]:
-    """Where (a + b x)^2 is what its variance, times the squared quantile, allows."""
-    square = b**2 - float(spread[1, 1])
-    cross = a * b - float(spread[0, 1])
-    constant = a**2 - float(spread[0, 0])
-    # The point estimate lies between the roots, so there are two.
-    root = math.sqrt(max(0.0, cross**2 - square * constant))
-    return (-cross - root) / square, (-cross + root) / square
+    def _ends(
+        self,
+        at: Callable[[float], Floats],
+        value: float,
+        ratio: float,
+        step: float,
+        limits: tuple[float, float],
+    ) -> tuple[float | None, float | None]:
+        """Where the profile's loss reaches what chance allows; None where it does not."""
+        from scipy.optimize import root_scalar
 
+        if self._count < 2:
+            return None, None
 
-def _estimate(
-    value: float,
-    error: float | None,
-    low: float | None,
-    high: float | None,
-    level: float,
-    x: Floats,
-    count: int,
-    warnings: tuple[str, ...],
-) -> Estimate:
-    interval = "no interval" if low is None else f"clustered Fieller interval, {count - 1} df"
-    return Estimate(
-        value=value,
-        std_error=error,
-        low=low,
-        high=high,
-        level=level,
-        n=len(x),
-        clusters=count,
-        method=f"threshold of a logistic curve; {interval}",
-        warnings=warnings,
-    )
+        def over(point: float) -> float:
+            return self._loss(at(point)) - self._squared * ratio
+
+        ends: list[float | None] = []
+        for limit in limits:
+            inner, reach = value, step
+            while True:
+                outer = max(value - reach, limit) if limit < value else min(value + reach, limit)
+                if outer == inner:
+                    ends.append(None)
+                    break
+                if over(outer) > 0:
+                    if over(inner) < 0:
+                        inner = root_scalar(over, bracket=(inner, outer), xtol=1e-3 * step).root
+                    ends.append(float(inner))
+                    break
+                inner, reach = outer, 2 * reach
+        return ends[0], ends[1]
+
+    def _estimate(
+        self,
+        what: str,
+        value: float,
+        error: float | None,
+        ends: tuple[float | None, float | None],
+        warnings: tuple[str, ...] = (),
+    ) -> Estimate:
+        interval = f"profile likelihood interval, {self._count - 1} df"
+        if self._count < 2:
+            interval = "no interval"
+            warnings = (f"an interval needs at least 2 clusters, got {self._count}", *warnings)
+        elif self._count < FEW_CLUSTERS:
+            warnings = (f"only {self._count} clusters: the interval is rough", *warnings)
+        return Estimate(
+            value=value,
+            std_error=error,
+            low=ends[0],
+            high=ends[1],
+            level=self._level,
+            n=len(self._y),
+            clusters=self._count,
+            method=f"{what} of a logistic curve; {interval}",
+            warnings=warnings,
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from modelmetry.items import Generator, Item, Message, Problem, Seed, content_hash, digest, message
@@ -31,15 +31,30 @@ def items(suite: Suite, seed: Seed, limit: int | None = None) -> Iterator[Item]:
         for task in suite.tasks
         for split, count in task.splits.items()
     ]
-    writers = {task.name: _Writer(task, seed) for task in suite.tasks}
+    write = in_words(suite, seed)
     while streams:
         going = []
         for task, split, problems in streams:
             problem = next(problems, None)
             if problem is not None:
-                yield from (writers[task.name].item(prompt, problem) for prompt in task.prompts)
+                yield from write(task, problem)
                 going.append((task, split, problems))
         streams = going
+
+
+def in_words(suite: Suite, seed: Seed) -> Callable[[Task, Problem], list[Item]]:
+    """A function from a task of the suite and a problem to the problem in all of its wordings.
+
+    Args:
+        suite: What to ask.
+        seed: Root of the solved examples that wordings show.
+    """
+    writers = {task.name: _Writer(task, seed) for task in suite.tasks}
+
+    def write(task: Task, problem: Problem) -> list[Item]:
+        return [writers[task.name].item(prompt, problem) for prompt in task.prompts]
+
+    return write
 
 
 def item_count(suite: Suite, limit: int | None = None) -> int:

@@ -1,0 +1,186 @@
+"""Gauge R&R of suites: how many models a suite tells apart, and what design would tell more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from modelmetry.analyses.budgets import SplitBudget, find_budgets
+from modelmetry.analyses.designs import Layout, lay_out
+from modelmetry.analyses.estimates import primary
+from modelmetry.analyses.measures import LEVEL
+from modelmetry.analyses.table import read_items
+from modelmetry.errors import BadInput
+from modelmetry.items import content_hash
+from modelmetry.runs.record import RunRecord
+from modelmetry.statistics.components import Components
+from modelmetry.statistics.gauge import Gauge, resolution
+from modelmetry.statistics.generalizability import Coefficients, Study, coefficients, d_study
+from modelmetry.statistics.item_response import FEWEST_MODELS, ItemResponse, two_parameter
+
+TERMS = (
+    *("model", "problem", "wording", "edition"),
+    *("model:problem", "model:wording", "problem:wording", "model:edition"),
+)
+"""What has a variance in the scores of several models."""
+
+TARGET = 0.9
+"""Wanted generalizability, unless another is asked for."""
+
+MOST_ITEMS = 2000
+"""Items of a split, at most, whose difficulty and discrimination are fitted."""
+
+_PROBLEMS = (0.25, 0.5, 1, 2, 4, 8, 16)
+_REPEATS = (1, 2, 4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolution:
+    """What a suite resolves on one split.
+
+    Attributes:
+        split: The split's label.
+        models: Models that were measured.
+        gauge: Gauge R&R of one score as these runs took it.
+        coefficients: G and Phi of the same score.
+        study: Other designs, and the cheapest whose G reaches the target; None where models do
+            not differ.
+        missing: Components that the runs cannot show, with the reason.
+        response: What single items tell of abilities; None below ten models, or where the items tell
+            nothing.
+    """
+
+    split: str
+    models: int
+    gauge: Gauge
+    coefficients: Coefficients
+    study: Study | None
+    missing: tuple[str, ...]
+    response: ItemResponse | None
+
+
+def resolve(
+    runs: Sequence[tuple[RunRecord, pa.Table]], *, target: float = TARGET
+) -> list[Resolution]:
+    """Gauge R&R on every headline split: models are the parts.
+
+    Repeatability is decoding: the same items again. Reproducibility is what other problems,
+    wordings and editions change for all models alike, the interaction what they change for some.
+
+    Args:
+        runs: Runs of one suite by two or more models; several editions and repeats show more.
+        target: Generalizability that the recommended design reaches, in (0, 1).
+
+    Raises:
+        BadInput: Runs of different suites, or the target is out of range.
+    """
+    check_suite(runs)
+    if not 0 < target < 1:
+        raise BadInput(f"target: {target}; allowed: between 0 and 1, both excluded")
+    found = []
+    for split in _splits(runs):
+        layout = lay_out(runs, split)
+        if layout is None or len(np.unique(layout.factors["model"])) < 2:
+            continue
+        response = _response(runs, split)
+        found.append(_resolution(split, layout, target, response))
+    return found
+
+
+def editions_budget(runs: Sequence[tuple[RunRecord, pa.Table]]) -> list[SplitBudget]:
+    """The uncertainty budget of one model over several runs, which shows what editions add.
+
+    Args:
+        runs: Runs of one model and one suite.
+
+    Raises:
+        BadInput: Runs of different suites.
+    """
+    check_suite(runs)
+    return find_budgets(runs, _splits(runs))
+
+
+def models_of(runs: Sequence[tuple[RunRecord, pa.Table]]) -> int:
+    """How many models, with their options, the runs asked."""
+    return len({_identity(record) for record, _ in runs})
+
+
+def _identity(record: RunRecord) -> str:
+    return f"{record.model} {content_hash(record.identity)}"
+
+
+def check_suite(runs: Sequence[tuple[RunRecord, pa.Table]]) -> None:
+    """Refuse runs of different suites, or of suites that were changed between them.
+
+    Raises:
+        BadInput: They differ.
+    """
+    suites = {f"{record.suite.name} version {record.suite.version}" for record, _ in runs}
+    if len(suites) != 1:
+        raise BadInput(f"grr: runs of {', '.join(sorted(suites))}; allowed: runs of one suite")
+
+
+def _splits(runs: Sequence[tuple[RunRecord, pa.Table]]) -> list[str]:
+    known = [label for record, table in runs for label in primary(record, read_items(table))]
+    return list(dict.fromkeys(known))
+
+
+def _resolution(
+    split: str, layout: Layout, target: float, response: ItemResponse | None
+) -> Resolution:
+    components = layout.components(TERMS)
+    sizes = {name: size for name, size in components.sizes.items() if name != "model"}
+    # One score is of one edition, however many were measured.
+    sizes["edition"] = 1.0
+    gauge = resolution(components, sizes, level=LEVEL)
+    return Resolution(
+        split=split,
+        models=round(components.sizes["model"]),
+        gauge=gauge,
+        coefficients=coefficients(components, sizes, level=LEVEL),
+        study=_study(components, sizes, target),
+        missing=tuple(f"{part.name}: {part.reason}" for part in components.unidentified),
+        response=response,
+    )
+
+
+def _response(runs: Sequence[tuple[RunRecord, pa.Table]], split: str) -> ItemResponse | None:
+    """Item response theory over the models and the items of a split, where there are enough."""
+    if models_of(runs) < FEWEST_MODELS:
+        return None
+    places: dict[str, int] = {}
+    sums: dict[str, dict[int, list[float]]] = {}
+    for record, table in runs:
+        items = read_items(table)
+        where = np.flatnonzero(items.split.at(split) & items.scored)
+        scores = sums.setdefault(_identity(record), {})
+        for uid, value in zip(
+            items.uid.take(pa.array(where)).to_pylist(), items.value[where].tolist(), strict=True
+        ):
+            if uid in places or len(places) < MOST_ITEMS:
+                scores.setdefault(places.setdefault(uid, len(places)), []).append(value)
+    matrix = np.full((len(sums), len(places)), np.nan)
+    for row, scores in enumerate(sums.values()):
+        for place, values in scores.items():
+            matrix[row, place] = sum(values) / len(values)
+    try:
+        return two_parameter(matrix, level=LEVEL)
+    except ValueError:  # no item tells the models apart
+        return None
+
+
+def _study(components: Components, sizes: dict[str, float], target: float) -> Study | None:
+    if not any(part.name == "model" and part.variance > 0 for part in components.components):
+        return None
+    problems = round(sizes["problem"])
+    wordings = round(sizes["wording"])
+    candidates = {
+        **{name: [round(size)] for name, size in sizes.items()},
+        "problem": sorted({max(2, round(problems * factor)) for factor in _PROBLEMS}),
+        "wording": sorted({1, wordings, 2 * wordings}),
+        "repeat": _REPEATS,
+    }
+    return d_study(components, candidates, generalizability=target)

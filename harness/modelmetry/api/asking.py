@@ -1,0 +1,86 @@
+"""What every way of running shares: the model to ask, how hard to try, what a stopped run leaves."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TypedDict
+
+import modelmetry.runs as runs
+from modelmetry.api.results import read_run, write_report
+from modelmetry.api.sources import Source
+from modelmetry.errors import BadInput
+from modelmetry.models import Model, Retries, resolve
+from modelmetry.runs import Effort
+
+DEFAULT_MODEL = "reference/check-standard"
+"""The small language model that ships with the package."""
+
+
+class Settings(TypedDict, total=False):
+    """How to ask; every name is a flag of the command line, described at `run`."""
+
+    model_base_url: str | None
+    model_options: Mapping[str, Any] | None
+    limit: int | None
+    seed: int | None
+    epochs: int | None
+    max_connections: int | None
+    max_retries: int | None
+    temperature: float | None
+    max_tokens: int | None
+    cost_limit: float | None
+    log_dir: str | Path
+    resume: bool
+
+
+def changed(source: Source, settings: Settings) -> Source:
+    """The source with the repeats and the sampling that the settings give."""
+    return source.changed(
+        settings.get("epochs"), settings.get("temperature"), settings.get("max_tokens")
+    )
+
+
+def effort_of(models: Sequence[Model], settings: Settings) -> Effort:
+    """How hard to try.
+
+    Raises:
+        BadInput: A number is out of range, or a cost limit is set and a model's prices are unknown.
+    """
+    cost_limit, retries = settings.get("cost_limit"), settings.get("max_retries")
+    for model in models:
+        if cost_limit is not None and not (model.price_input or model.price_output):
+            raise BadInput(
+                "cost-limit: the model's prices are unknown; give them as -M price_input=... "
+                "-M price_output=... in US dollars per million tokens"
+            )
+    return Effort(
+        connections=settings.get("max_connections"),
+        retries=Retries() if retries is None else Retries(attempts=retries + 1),
+        cost_limit_usd=cost_limit,
+    )
+
+
+def leave(folder: Path, *, new: bool, error: BaseException) -> None:
+    """Report what a run that stopped has, or remove one that never could have begun."""
+    if runs.answers(folder):
+        write_report([read_run(folder)], folder)
+    elif new and isinstance(error, BadInput):
+        shutil.rmtree(folder)
+
+
+def model_of(source: Source, model: str | Model | None, settings: Settings) -> Model:
+    """The model given, or the default one; a run's own, with its options, where none is given."""
+    if isinstance(model, Model):
+        return model
+    base_url, options = settings.get("model_base_url"), settings.get("model_options")
+    if source.run is None:
+        return resolve(model or DEFAULT_MODEL, base_url=base_url, options=options)
+    record = runs.read_record(source.run)
+    if model is not None and model != record.model:
+        raise BadInput(f"{source.run}: asked of {record.model}, not {model}")
+    known = {field.name for field in fields(resolve(record.model, base_url=base_url))}
+    own = {key: value for key, value in record.identity.items() if key in known}
+    return resolve(record.model, base_url=base_url, options={**own, **(options or {})})

@@ -1,0 +1,173 @@
+"""Runs that draw fresh items until a number is known: from the rule to the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelmetry import api
+from modelmetry.analyses.comparison import compare
+from modelmetry.analyses.estimates import analyze, headline
+from modelmetry.errors import BadInput, LimitReached, ModelmetryError
+from modelmetry.suites import Suite
+
+ABLE = {"ability": 0.0}
+
+
+@pytest.fixture
+def suite() -> Suite:
+    """The greater-than suite, whose splits hold thousands of problems."""
+    return api.read_suite("greater-than")
+
+
+def test_a_run_ends_when_its_interval_is_narrow(suite: Suite, tmp_path: Path) -> None:
+    """All headline splits reach the width, by problems as many as were needed, and say how."""
+    run = api.run(
+        suite, model="reference/simulated", model_options=ABLE, until="ci<0.2", log_dir=tmp_path
+    )
+    rows = headline(run.record, run.scores)
+    assert run.record.status == "finished"
+    assert [row.split for row in rows] == list(suite.primary)
+    for row in rows:
+        assert row.ci_low is not None
+        assert row.ci_high is not None
+        assert row.ci_high - row.ci_low < 0.2
+        assert "anytime-valid" in row.estimate.method
+        assert 20 < row.n_clusters < 400
+    assert run.record.planned == run.scores.num_rows
+    assert "anytime-valid" in (run.folder / "report.md").read_text()
+
+
+def test_two_models_are_asked_the_same_until_their_order_is_known(
+    suite: Suite, tmp_path: Path
+) -> None:
+    """The better of two respondents is found, and the comparison holds at any time too."""
+    models = ["reference/simulated", "reference/chance"]
+    done = api.run_until(
+        suite, until="A>B", models=models, model_options=None, log_dir=tmp_path, seed=3
+    )
+    assert [run.record.model for run in done] == models
+    assert done[0].scores.column("item").equals(done[1].scores.column("item"))
+    found = compare([(run.record, run.scores) for run in done])
+    for row in found.rows:
+        assert row.comparison.difference.low is not None
+        assert row.comparison.difference.low > 0
+        assert "anytime-valid" in row.comparison.difference.method
+        assert row.comparison.p < 0.05
+
+
+def test_a_limit_leaves_the_rule_open_and_more_can_be_given(suite: Suite, tmp_path: Path) -> None:
+    """At the limit the run says how wide the interval is; with a higher one it goes on."""
+    settings: dict[str, Any] = {"model": "reference/simulated", "log_dir": tmp_path}
+    with pytest.raises(LimitReached, match=r"until ci<0.12: open after 35 problems \(held-out: 0"):
+        api.run(suite, until="ci<0.12", limit=35, **settings)
+    (folder,) = tmp_path.iterdir()
+    assert api.open_ended(folder)
+    first = api.read_run(folder)
+    assert first.record.status == "limit"
+    assert "ended before its rule was met" in (folder / "report.md").read_text()
+    with pytest.raises(LimitReached, match="open after 70 problems"):
+        api.run(folder, limit=70)
+    again = api.read_run(folder)
+    assert again.scores.to_pylist()[: first.scores.num_rows] == first.scores.to_pylist()
+    whole = api.run(suite, until="ci<0.12", resume=True, **settings)
+    assert whole.folder == folder
+    assert whole.record.status == "finished"
+    alone = api.run(suite, until="ci<0.12", model="reference/simulated", log_dir=tmp_path / "alone")
+    both = zip(alone.scores.to_pylist(), whole.scores.to_pylist(), strict=False)
+    assert all(a == b for a, b in both)
+
+
+def test_an_adaptive_run_finds_the_threshold(tmp_path: Path) -> None:
+    """Answers choose the difficulty; the threshold is the headline, and near the truth."""
+    options = {"ability": 4.0, "slope": 1.25}
+    run = api.run(
+        "addition",
+        model="reference/simulated",
+        model_options=options,
+        until="threshold<0.8",
+        log_dir=tmp_path,
+    )
+    (row,) = headline(run.record, run.scores)
+    assert row.estimand == "difficulty threshold: digits"
+    assert row.ci_low is not None
+    assert row.ci_high is not None
+    assert row.ci_high - row.ci_low < 0.8
+    assert abs(row.value - 4.0 / 1.25) < 0.6
+    asked = run.frame().drop_duplicates("problem")
+    near = asked[abs(asked["difficulty"] - row.value) < 1.5]
+    assert len(near) > 0.7 * len(asked)
+    rows = analyze(run.record, run.scores).rows
+    assert [r for r in rows if r.kind == "difficulty threshold"] == [row]
+    assert not [r for r in rows if r.kind == "contrast"]
+
+
+def test_an_adaptive_run_ends_where_the_suite_is_too_easy(tmp_path: Path) -> None:
+    """A respondent that is always right is soon known to be beyond the hardest level."""
+    run = api.run("addition", model="reference/oracle", until="threshold<0.1", log_dir=tmp_path)
+    (row,) = headline(run.record, run.scores)
+    assert row.ci_high is None
+    assert any("saturated" in warning for warning in row.estimate.warnings)
+    assert len(run.frame()["problem"].unique()) < 200
+
+
+def test_an_adaptive_run_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """Stopped at a limit and given more, it never asks a problem twice."""
+    settings: dict[str, Any] = {"model": "reference/simulated", "log_dir": tmp_path}
+    options = {"ability": 4.0, "slope": 1.25}
+    with pytest.raises(LimitReached, match="open after"):
+        api.run("addition", until="threshold<0.1", limit=20, model_options=options, **settings)
+    (folder,) = tmp_path.iterdir()
+    with pytest.raises(LimitReached, match="open after"):
+        api.run(folder, limit=60)
+    frame = api.read_run(folder).frame()
+    assert 60 <= frame["problem"].nunique() <= 90
+    assert len(frame) == 3 * frame["problem"].nunique()
+
+
+@pytest.mark.parametrize(
+    ("what", "settings", "says"),
+    [
+        ("addition", {"until": "ci<2"}, "between 0 and 1"),
+        ("addition", {"until": "A>B"}, "no model 'B'"),
+        ("greater-than", {"until": "ci<0.1", "limit": 0}, "limit: 0"),
+        ("greater-than", {"until": "ci<0.1", "cost_limit": 1.0}, "prices are unknown"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_is_made(
+    what: str, settings: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    """One line, and no folder is left behind."""
+    with pytest.raises(BadInput, match=says):
+        api.run(what, model="reference/oracle", log_dir=tmp_path, **settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_fixed_items_cannot_grow(tmp_path: Path) -> None:
+    """An edition and an ordinary run hold their items, and say that a suite is needed."""
+    edition = api.generate("addition", seed=1, limit=3, out=tmp_path / "editions")
+    run = api.run("addition", model="reference/oracle", limit=3, log_dir=tmp_path / "runs")
+    for folder in (edition, run.folder):
+        with pytest.raises(BadInput, match="allowed with --until: a suite"):
+            api.run(folder, model="reference/oracle", until="ci<0.1", log_dir=tmp_path / "runs")
+
+
+def test_one_failing_model_leaves_both_resumable(suite: Suite, tmp_path: Path) -> None:
+    """When one of two models cannot be reached both runs end, and go on together later."""
+    nowhere = {"model_base_url": "http://127.0.0.1:9/v1", "max_retries": 0}
+    with pytest.raises(ModelmetryError):
+        api.run_until(
+            suite,
+            until="A>B",
+            models=["reference/oracle", "openai-api/x"],
+            log_dir=tmp_path,
+            **nowhere,
+        )
+    records = [api.read_run(folder).record for folder in tmp_path.iterdir()]
+    assert len(records) == 2
+    assert {record.status for record in records} == {"unreachable"}
+    assert records[0].until is not None
+    assert records[0].until == records[1].until
+    assert {record.id for record in records} == set(records[0].until.peers)

@@ -1,0 +1,58 @@
+"""What the headline says of room above and below a score, and the figure of lapses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.simulated_runs import addition_suite, simulated
+
+from modelmetry.analyses.difficulty import find_curves
+from modelmetry.analyses.estimates import analyze
+from modelmetry.analyses.table import read_items
+from modelmetry.reports.curves import chart
+from modelmetry.reports.headlines import notices
+
+
+def _texts(ability, problems=200):
+    section = simulated(addition_suite({"held-out": problems}), ability=ability)
+    found = analyze(section.record, section.scores)
+    return [notice.text for notice in notices(found.record, found.rows, 1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("ability", "start", "says"),
+    [
+        (30.0, "Saturated: on held-out (headroom 0.0 points", "not even a perfect model"),
+        (-30.0, "At the floor: on held-out", "Ask easier problems"),
+    ],
+)
+def test_a_headline_without_room_says_so(ability, start, says):
+    """Always right and never right are announced, with what to ask instead."""
+    (text,) = [text for text in _texts(ability) if text.startswith(start)]
+    assert says in text
+
+
+def test_a_headline_with_room_is_silent():
+    """Where the score can rise and fall there is no such notice."""
+    assert not any(text.startswith(("Saturated", "At the floor")) for text in _texts(2.0))
+
+
+def test_a_ceiling_is_drawn_and_spoken_of_where_answers_are_lost():
+    """A curve with lapses has a second line and a sentence, one without has neither."""
+    section = simulated(addition_suite({"held-out": 60, "longer": 120}), ability=3.5)
+    (curve,) = find_curves(section.record.suite, read_items(section.scores))
+    lapse = curve.lapse
+    assert lapse is not None
+    lapsing = replace(
+        curve,
+        lapse=replace(lapse, value=0.1, low=0.05, high=0.15),
+        ceiling=tuple((x, 0.9) for x, _ in curve.line),
+    )
+    drawn = chart(lapsing)
+    assert drawn.ceiling
+    assert "half-way between its ceiling and chance" in drawn.text
+    assert "10.0\u00a0% are lost at any difficulty" in drawn.text
+    plain = chart(replace(curve, lapse=replace(lapse, value=0.0)))
+    assert plain.ceiling == ""
+    assert "half-way between perfect and chance" in plain.text
