@@ -5,14 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from modelmetry import api
-from modelmetry.analyses.budgets import budget_rows, find_budgets
-from modelmetry.analyses.designs import lay_out
+from modelmetry.analyses.budgets import TERMS, budget_rows, find_budgets
+from modelmetry.analyses.designs import CLUSTERED, Layout, lay_out
 from modelmetry.analyses.estimates import headline
 from modelmetry.analyses.resolution import resolve
 from modelmetry.errors import BadInput
+from modelmetry.statistics import means
+from modelmetry.statistics.budget import budget
 
 
 def simulated(folder: Path, *, suite: str = "addition", seed: int = 0, **options: Any) -> api.Run:
@@ -60,12 +63,14 @@ def test_what_one_run_cannot_show_is_named_with_what_would(tmp_path: Path) -> No
     """One edition and one repeat leave two components open; both extra runs are offered."""
     run = simulated(tmp_path, ability=0.5)
     (found,) = find_budgets([(run.record, run.scores)], ["held-out"])
-    assert {part.name for part in found.whole.unidentified} == {"edition", "problem:wording"}
+    missing = {part.name for part in found.whole.unidentified}
+    assert missing == {"edition", "problem:wording"}
     assert {extra.factor for extra in found.whole.extras} == {"edition", "repeat"}
     text = (run.folder / "report.md").read_text()
     assert "Uncertainty budget" in text
     assert "--epochs 2" in text
     assert "--seed 1" in text
+    assert "--back-ends" in text
 
 
 def test_perfect_scores_have_no_budget_but_a_sentence(tmp_path: Path) -> None:
@@ -74,6 +79,28 @@ def test_perfect_scores_have_no_budget_but_a_sentence(tmp_path: Path) -> None:
     (found,) = find_budgets([(run.record, run.scores)], ["held-out"])
     assert found.whole.low is None
     assert "no score differs" in (run.folder / "report.md").read_text()
+
+
+def test_problems_drawn_together_count_by_their_cluster() -> None:
+    """Where clusters hold several problems, they carry the uncertainty that they share."""
+    rng = np.random.default_rng(5)
+    cluster = np.repeat(np.arange(30), 8)
+    problem = np.repeat(np.arange(120), 2)
+    shared = rng.random(30)[cluster]
+    layout = Layout(
+        values=(rng.random(240) < shared).astype(float),
+        factors={
+            "problem": problem.astype(str),
+            "cluster": cluster.astype(str),
+            "wording": np.tile(["a", "b"], 120),
+            "edition": np.full(240, "e"),
+        },
+        nested=CLUSTERED,
+    )
+    found = budget(layout.components(TERMS), fixed=["wording"])
+    clustered = means.mean(layout.values, clusters=cluster)
+    assert found.std_uncertainty == pytest.approx(clustered.std_error, rel=0.03)
+    assert {line.name: line.share for line in found.lines}["cluster"] > 0.5
 
 
 def test_unscored_answers_are_left_out(tmp_path: Path) -> None:
@@ -115,6 +142,16 @@ def test_one_model_over_several_editions_has_a_budget(tmp_path: Path) -> None:
     (found,) = study.budgets
     assert "edition" in {line.name for line in found.whole.lines}
     assert not any(part.name == "edition" for part in found.whole.unidentified)
+
+
+def test_back_ends_of_one_model_are_a_component(tmp_path: Path) -> None:
+    """Two back ends that answer differently show a component; alike ones show none."""
+    runs = [simulated(tmp_path, ability=ability) for ability in (0.0, 2.0, -1.0, 1.0)]
+    study = api.grr([run.folder for run in runs], back_ends=True)
+    (found,) = study.budgets
+    assert (study.models, study.resolutions) == (1, [])
+    shares = {line.name: line.share for line in found.whole.lines}
+    assert shares["back end"] > 0.5
 
 
 def test_gauge_studies_refuse_what_they_cannot_use(tmp_path: Path) -> None:

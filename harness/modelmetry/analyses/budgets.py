@@ -37,20 +37,21 @@ class SplitBudget:
 
 
 def find_budgets(
-    runs: Sequence[tuple[RunRecord, pa.Table]], splits: Sequence[str]
+    runs: Sequence[tuple[RunRecord, pa.Table]], splits: Sequence[str], *, back_ends: bool = False
 ) -> list[SplitBudget]:
     """The budget of one model's accuracy on each split that has two or more scored answers.
 
     Args:
         runs: One or more runs of the same model and suite; several editions show their effect.
         splits: Labels.
+        back_ends: Whether each run asked the model through a back end of its own.
     """
     found = []
     for split in splits:
-        layout = lay_out(runs, split)
+        layout = lay_out(runs, split, back_ends=back_ends)
         if layout is None:
             continue
-        components = layout.components(TERMS)
+        components = layout.components([*TERMS, "back end"] if back_ends else TERMS)
         found.append(
             SplitBudget(
                 split=split,

@@ -197,9 +197,26 @@ def _standings(
 
 
 def run_names(records: Sequence[RunRecord]) -> list[str]:
-    """What to call the runs: the model, with the run's folder where that is not unique."""
-    known = Counter(record.model for record in records)
-    return [r.model if known[r.model] == 1 else f"{r.model} ({r.id})" for r in records]
+    """What to call the runs: the model, and what tells it from others of that name.
+
+    These are the options and the seed in which they differ, else the run's folder.
+    """
+    names = [record.model for record in records]
+    for model in (model for model, n in Counter(names).items() if n > 1):
+        places = [i for i, record in enumerate(records) if record.model == model]
+        told = [
+            {
+                **records[i].identity,
+                "seed": records[i].seed,
+                "temperature": records[i].sampling.temperature,
+            }
+            for i in places
+        ]
+        differing = [key for key in told[0] if len({str(t.get(key)) for t in told}) > 1]
+        marks = [", ".join(f"{key}={t.get(key)}" for key in differing) for t in told]
+        for i, mark in zip(places, marks, strict=True):
+            names[i] = f"{model} ({mark if marks.count(mark) == 1 else records[i].id})"
+    return names
 
 
 def same_items(runs: Sequence[tuple[RunRecord, pa.Table]]) -> bool:

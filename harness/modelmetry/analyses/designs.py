@@ -26,7 +26,8 @@ class Layout:
 
     Attributes:
         values: Scores in [0, 1].
-        factors: `problem`, `wording`, `edition`, `model`, and `cluster` where it is not the problem.
+        factors: `problem`, `wording`, `edition`, `model`, `back end`, and `cluster` where it is not
+            the problem.
         nested: Factors whose levels split into those of another.
     """
 
@@ -40,8 +41,9 @@ class Layout:
         Args:
             terms: What has a variance.
         """
-        clustered = [term for term in ("cluster", "model:cluster") if "cluster" in self.factors]
-        clustered = [term for term in clustered if set(term.split(":")) <= set(_factors(terms))]
+        clustered = []
+        if "cluster" in self.factors:
+            clustered = ["cluster", "model:cluster"] if "model" in terms else ["cluster"]
         named = {*_factors(terms), *self.nested, *self.nested.values()}
         factors = {name: labels for name, labels in self.factors.items() if name in named}
         return variance_components(
@@ -53,7 +55,9 @@ def _factors(terms: Sequence[str]) -> list[str]:
     return [name for term in terms for name in term.split(":")]
 
 
-def lay_out(runs: Sequence[tuple[RunRecord, pa.Table]], split: str) -> Layout | None:
+def lay_out(
+    runs: Sequence[tuple[RunRecord, pa.Table]], split: str, *, back_ends: bool = False
+) -> Layout | None:
     """The answers of some runs on a split, unscored ones left out; None where there are under two.
 
     Runs of one model with the same options are the same model, asked again.
@@ -61,8 +65,9 @@ def lay_out(runs: Sequence[tuple[RunRecord, pa.Table]], split: str) -> Layout | 
     Args:
         runs: One or more scored runs of one suite.
         split: The split's label.
+        back_ends: Whether the runs asked one model, each through a back end of its own.
     """
-    parts = [_part(record, table, split) for record, table in runs]
+    parts = [_part(record, table, split, back_ends) for record, table in runs]
     parts = [part for part in parts if len(part["value"])]
     if sum(len(part["value"]) for part in parts) < 2:
         return None
@@ -74,7 +79,7 @@ def lay_out(runs: Sequence[tuple[RunRecord, pa.Table]], split: str) -> Layout | 
     return Layout(values=values, factors=joined, nested=CLUSTERED if clustered else NESTED)
 
 
-def _part(record: RunRecord, table: pa.Table, split: str) -> dict[str, np.ndarray]:
+def _part(record: RunRecord, table: pa.Table, split: str, back_ends: bool) -> dict[str, np.ndarray]:
     check(table)
     scored = labels(table, "split").at(split) & table.column("value").is_valid().to_numpy()
     kept = table.filter(pa.array(scored))
@@ -87,7 +92,8 @@ def _part(record: RunRecord, table: pa.Table, split: str) -> dict[str, np.ndarra
         "cluster": _texts(kept, "cluster"),
         "wording": names[wording.codes].astype(str),
         "edition": np.full(kept.num_rows, record.edition),
-        "model": np.full(kept.num_rows, identity),
+        "model": np.full(kept.num_rows, "one model" if back_ends else identity),
+        "back end": np.full(kept.num_rows, identity if back_ends else "one back end"),
     }
 
 

@@ -75,9 +75,8 @@ def resolve(
         target: Generalizability that the recommended design reaches, in (0, 1).
 
     Raises:
-        BadInput: Runs of different suites, or the target is out of range.
+        BadInput: The target is out of range.
     """
-    check_suite(runs)
     if not 0 < target < 1:
         raise BadInput(f"target: {target}; allowed: between 0 and 1, both excluded")
     found = []
@@ -90,17 +89,52 @@ def resolve(
     return found
 
 
-def editions_budget(runs: Sequence[tuple[RunRecord, pa.Table]]) -> list[SplitBudget]:
-    """The uncertainty budget of one model over several runs, which shows what editions add.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaugeStudy:
+    """What some runs say about the instrument.
+
+    Attributes:
+        models: How many models were asked.
+        editions: How many editions were asked.
+        resolutions: What the suite tells apart on each headline split; empty for one model.
+        budgets: What one model's score is uncertain by over its editions or back ends; empty for
+            several models, or where there is one of both.
+    """
+
+    models: int
+    editions: int
+    resolutions: list[Resolution]
+    budgets: list[SplitBudget]
+
+
+def gauge_study(
+    runs: Sequence[tuple[RunRecord, pa.Table]], *, target: float = TARGET, back_ends: bool = False
+) -> GaugeStudy:
+    """Everything that runs say together about the instrument.
+
+    Nothing can be said of runs of different suites, or of runs whose answers chose the problems.
 
     Args:
-        runs: Runs of one model and one suite.
+        runs: Two or more scored runs.
+        target: Generalizability that the recommended design reaches, in (0, 1).
+        back_ends: Whether the runs asked one model, each through a back end of its own.
 
     Raises:
-        BadInput: Runs of different suites.
+        BadInput: The target is out of range.
     """
-    check_suite(runs)
-    return find_budgets(runs, _splits(runs))
+    models, editions = models_of(runs), len({record.edition for record, _ in runs})
+    if back_ends:
+        budgets = find_budgets(runs, _splits(runs), back_ends=True)
+        return GaugeStudy(models=1, editions=editions, resolutions=[], budgets=budgets)
+    alike = len({_suite(record) for record, _ in runs}) == 1
+    fixed = not any(record.until and record.until.adaptive for record, _ in runs)
+    usable = alike and fixed
+    return GaugeStudy(
+        models=models,
+        editions=editions,
+        resolutions=resolve(runs, target=target) if usable and models > 1 else [],
+        budgets=find_budgets(runs, _splits(runs)) if usable and models == 1 < editions else [],
+    )
 
 
 def models_of(runs: Sequence[tuple[RunRecord, pa.Table]]) -> int:
@@ -113,14 +147,24 @@ def _identity(record: RunRecord) -> str:
 
 
 def check_suite(runs: Sequence[tuple[RunRecord, pa.Table]]) -> None:
-    """Refuse runs of different suites, or of suites that were changed between them.
+    """Refuse runs that no gauge study can use.
 
     Raises:
-        BadInput: They differ.
+        BadInput: They are of different suites, or their answers chose the problems.
     """
-    suites = {f"{record.suite.name} version {record.suite.version}" for record, _ in runs}
+    suites = {_suite(record) for record, _ in runs}
     if len(suites) != 1:
         raise BadInput(f"grr: runs of {', '.join(sorted(suites))}; allowed: runs of one suite")
+    for record, _ in runs:
+        if record.until is not None and record.until.adaptive:
+            raise BadInput(
+                f"grr: {record.id} chose its problems by the answers; allowed: runs whose problems "
+                "do not depend on them"
+            )
+
+
+def _suite(record: RunRecord) -> str:
+    return f"{record.suite.name} version {record.suite.version}"
 
 
 def _splits(runs: Sequence[tuple[RunRecord, pa.Table]]) -> list[str]:

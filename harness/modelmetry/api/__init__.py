@@ -1,7 +1,7 @@
 """The public Python interface: everything the command line does, as functions."""
 
 from modelmetry.api.asking import DEFAULT_MODEL
-from modelmetry.api.gauging import GaugeStudy, grr
+from modelmetry.api.gauging import grr
 from modelmetry.api.making import generate, installed, preview, read_suite, verify
 from modelmetry.api.planning import plan
 from modelmetry.api.results import Run, compare, read_run, report, score, update_leaderboard
@@ -10,7 +10,6 @@ from modelmetry.api.until import dry_run_until, open_ended, run_until
 
 __all__ = [
     "DEFAULT_MODEL",
-    "GaugeStudy",
     "Run",
     "compare",
     "dry_run",

@@ -42,10 +42,7 @@ _GROWTH = 1.2
 """Each further look comes after a fifth more problems: at most a fifth is asked beyond need."""
 
 _RUNG = 6
-"""Problems of each task for each model that an adaptive run chooses at once, at least."""
-
-_BUSY = 2
-"""Requests per connection that one look is worth waiting for."""
+"""Problems of each task for each model that an adaptive run chooses at once."""
 
 
 def open_ended(what: str | Path | Suite) -> bool:
@@ -204,24 +201,16 @@ class _Plan:
             self._check_limit(answered[0], found)
         if isinstance(self.stream, Stream):
             return self._evenly(self.stream, held)
-        wordings = self.stream.width / len(self.until.levels)
-        k = max(_RUNG, math.ceil(self._busy / wordings / len(self.folders)))
-        self._chosen = self.stream.choose(answered, self._asked(), k)
+        self._chosen = self.stream.choose(answered, self._asked(), _RUNG)
         if not self._chosen:
             raise LimitReached(f"until {self.rule.text}: no problem is left at the levels wanted")
         return held + len(self._chosen)
 
     def _evenly(self, stream: Stream, held: int) -> int:
-        width, problems = stream.width, held // stream.width
-        fewest = self._busy / width
-        if not held:
-            return width * self._up_to(stream, max(_FIRST, fewest))
-        return width * self._up_to(stream, problems + max(problems * (_GROWTH - 1), fewest))
-
-    @property
-    def _busy(self) -> int:
-        """Requests that keep all connections of a model busy for a while."""
-        return _BUSY * max(self.effort.connections or m.max_connections for m in self.models)
+        # When the rule is looked at depends on nothing else, so that a run that was killed ends
+        # as it would have without.
+        problems = held // stream.width
+        return stream.width * self._up_to(stream, problems * _GROWTH if held else _FIRST)
 
     def _check_limit(self, items: Items, found: Standing) -> None:
         """Refuse to go on beyond the limit."""
@@ -243,7 +232,7 @@ class _Plan:
         if self.limit is not None:
             most = min(most, self.limit)
         most = max(most - most % step, min(most, step))
-        return most if problems >= most else min(most, step * math.ceil(problems / step))
+        return most if problems >= most else min(most, step * (math.floor(problems / step) + 1))
 
     def _items(self, start: int, stop: int) -> list[Item]:
         """The items at positions from `start` up to `stop`."""

@@ -17,7 +17,10 @@ from modelmetry.cli import options
     default=0.9,
     help="Generalizability that the recommended design shall reach.",
 )
-def grr(run_folders: tuple[Path, ...], target: float) -> None:
+@options.option(
+    "--back-ends", is_flag=True, help="The runs asked one model, each through another back end."
+)
+def grr(run_folders: tuple[Path, ...], target: float, back_ends: bool) -> None:
     """Gauge R&R: repeatability, reproducibility, how many models the suite can tell apart.
 
     RUNs are of one suite by several models; other seeds, wordings and --epochs show more. With
@@ -26,7 +29,7 @@ def grr(run_folders: tuple[Path, ...], target: float) -> None:
     from modelmetry import api
     from modelmetry.cli import studies
 
-    studies.gauge_study(api.grr(run_folders, target=target))
+    studies.gauge_study(api.grr(run_folders, target=target, back_ends=back_ends))
 
 
 COMMANDS = (grr,)

@@ -6,8 +6,7 @@ import numpy as np
 from rich.markup import escape
 
 from modelmetry.analyses.budgets import SplitBudget
-from modelmetry.analyses.resolution import Resolution
-from modelmetry.api.gauging import GaugeStudy
+from modelmetry.analyses.resolution import GaugeStudy, Resolution
 from modelmetry.cli.display import OUT, grid
 from modelmetry.statistics.generalizability import Coefficients, Study
 from modelmetry.statistics.item_response import WELL, ItemResponse
@@ -29,10 +28,7 @@ _AROUND = 3
 
 def gauge_study(study: GaugeStudy) -> None:
     """Everything a gauge study says."""
-    OUT.print(
-        f"[bold]{escape(study.suite)}[/]: {_count(study.models, 'model')}, "
-        f"{_count(study.editions, 'edition')}"
-    )
+    OUT.print(f"{_count(study.models, 'model')}, {_count(study.editions, 'edition')}", markup=False)
     for found in study.resolutions:
         _resolution(found)
     for found in study.budgets:

@@ -19,6 +19,7 @@ _NAMES = {
     "wording": "wordings chosen",
     "problem:wording": "problems that suit a wording",
     "edition": "editions (seeds)",
+    "back end": "back ends",
     "residual": "decoding",
 }
 
@@ -93,6 +94,11 @@ def budget_notes(record: RunRecord, budgets: Sequence[SplitBudget]) -> list[str]
                 cautions.setdefault(warning, []).append(found.split)
     notes = [f"Not seen in this design: {'; '.join(missing)}."] if missing else []
     notes += [_advice(record, extra) for extra in extras.values()]
+    if budgets and not any(line.name == "back end" for line in budgets[0].whole.lines):
+        notes.append(
+            "To see what the back end adds: the same model through another one, and modelmetry grr "
+            "--back-ends with both runs."
+        )
     notes += [f"{listed(where)}: {warning}." for warning, where in cautions.items()]
     return notes
 
@@ -113,6 +119,10 @@ def _advice(record: RunRecord, extra: Extra) -> str:
     elif extra.factor == "edition":
         how = shlex.join([*command, "--seed", str(record.seed + 1)])
         how += ", and modelmetry grr with both runs"
+    elif extra.factor == "back end":
+        how = (
+            "the same model through another back end, and modelmetry grr --back-ends with both runs"
+        )
     elif extra.factor == "wording":
         how = f"{count(extra.wanted, 'prompt')} in the suite's file"
     else:

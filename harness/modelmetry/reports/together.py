@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import chain
 
 from modelmetry.analyses.comparison import Comparisons, Standing
 from modelmetry.analyses.comparison import Row as Compared
 from modelmetry.analyses.estimates import Analysis, primary, split_labels
+from modelmetry.analyses.resolution import gauge_study
+from modelmetry.reports.budgets import budget_forest, budget_notes
 from modelmetry.reports.figures import (
     SHARE_TICKS,
     Forest,
@@ -20,6 +22,7 @@ from modelmetry.reports.figures import (
     difference_scale,
     share_mark,
 )
+from modelmetry.reports.resolutions import resolution_forest, resolution_notes
 from modelmetry.reports.sections import Rows
 from modelmetry.reports.words import (
     DASH,
@@ -46,6 +49,10 @@ class Together:
         ranks_note: How the ranks were found.
         differences: Every pair on every split; None where the runs hold different items.
         note: How the pairs were compared, or why they were not.
+        resolution: What the suite resolves; None below two models of one suite.
+        resolution_notes: How sure that is, and what would resolve more.
+        editions: The uncertainty budget of one model over several editions; None otherwise.
+        editions_notes: What that budget leaves out.
     """
 
     sentences: list[str]
@@ -55,6 +62,10 @@ class Together:
     ranks_note: str
     differences: Forest | None
     note: str
+    resolution: Forest | None = None
+    resolution_notes: list[str] = field(default_factory=list)
+    editions: Forest | None = None
+    editions_notes: list[str] = field(default_factory=list)
 
 
 def together(
@@ -67,6 +78,19 @@ def together(
         names: What they are called, in the same order.
         compared: What comparing them found; None where the runs hold different items.
     """
+    study = gauge_study([(run.record, run.scores) for run in runs])
+    return replace(
+        _compared(runs, names, compared),
+        resolution=resolution_forest(study.resolutions),
+        resolution_notes=resolution_notes(study.resolutions),
+        editions=budget_forest(study.budgets),
+        editions_notes=budget_notes(runs[0].record, study.budgets),
+    )
+
+
+def _compared(
+    runs: Sequence[Analysis], names: Sequence[str], compared: Comparisons | None
+) -> Together:
     splits = list(dict.fromkeys(chain.from_iterable(_labels(run) for run in runs)))
     accuracy = _accuracy(runs, names, splits)
     if compared is None:

@@ -82,8 +82,9 @@ def _p_value(a: Entry, b: Entry) -> float:
 def _error(entry: Entry) -> float | None:
     """The standard error, or what the interval implies where that is more.
 
-    At 0 % and 100 % the plain standard error is 0 while the interval is honest.
+    At 0 % and 100 % the plain standard error is 0 while the interval is honest; an anytime-valid
+    interval comes without one.
     """
-    if entry.std_error is None or entry.ci_low is None or entry.ci_high is None:
+    if entry.ci_low is None or entry.ci_high is None:
         return None
-    return max(entry.std_error, (entry.ci_high - entry.ci_low) / (2 * _Z))
+    return max(entry.std_error or 0.0, (entry.ci_high - entry.ci_low) / (2 * _Z))
