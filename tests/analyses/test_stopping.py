@@ -58,7 +58,7 @@ def test_what_is_no_rule_is_refused_in_one_line(text: str, says: str) -> None:
 
 def test_a_turn_is_one_problem_of_every_stratum() -> None:
     """Wordings are averaged per problem, and a turn that is not complete waits."""
-    problems = np.array([7, 7, 3, 3, 9, 9, 1, 1, 5, 5])
+    problems = np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4])
     values = np.array([1, 0, 1, 1, 0, 0, 0, 1, 1, 1.0])
     scored = np.ones(10, dtype=bool)
     assert turns(problems, values, scored, (9, 9)).tolist() == [[0.5, 1.0], [0.0, 0.5]]

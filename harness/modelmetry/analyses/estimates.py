@@ -17,6 +17,7 @@ from modelmetry.analyses.residues import Residue, find_residues, residue_rows
 from modelmetry.analyses.saturation import headroom_rows
 from modelmetry.analyses.splits import split_rows
 from modelmetry.analyses.stopping import anytime_accuracy
+from modelmetry.analyses.strata import stratum_rows
 from modelmetry.analyses.table import Items, read_items
 from modelmetry.runs.record import RunRecord
 from modelmetry.statistics import Estimate
@@ -59,10 +60,10 @@ def analyze(record: RunRecord, scores: pa.Table) -> Analysis:
     """
     items = read_items(scores)
     curves = find_curves(record.suite, items)
-    contrasts = contrast_rows(record.suite, items)
+    contrasts, strata = contrast_rows(record.suite, items), list(stratum_rows(record, items))
     if record.until is not None and record.until.adaptive:
         # The answers chose how hard each split's problems were, so that splits do not compare.
-        curves, contrasts = with_staircases(record, items, curves), []
+        curves, contrasts, strata = with_staircases(record, items, curves), [], []
     residues = find_residues(record.suite, scores)
     budgets = find_budgets([(record, scores)], primary(record, items))
     rows = [
@@ -70,6 +71,7 @@ def analyze(record: RunRecord, scores: pa.Table) -> Analysis:
             split_rows(items, label, _overall(record, items, label))
             for label in split_labels(record, items)
         ),
+        *strata,
         *constant_rows(record),
         *contrasts,
         *threshold_rows(curves),

@@ -17,6 +17,7 @@ Kind = Literal[
     "accuracy",
     "accuracy among answered",
     "balanced accuracy",
+    "stratified accuracy",
     "chance",
     "constant answer",
     "accuracy if unscored wrong",

@@ -12,6 +12,7 @@ import numpy as np
 
 from modelmetry.analyses.adaptive import staircase
 from modelmetry.analyses.measures import LEVEL
+from modelmetry.analyses.strata import strata_of
 from modelmetry.analyses.table import Items, matched
 from modelmetry.errors import BadInput
 from modelmetry.runs.record import Until
@@ -184,7 +185,7 @@ def anytime_accuracy(items: Items, label: str, sizes: Sequence[int]) -> Estimate
         The estimate; None before the first turn is complete and scored.
     """
     where = np.flatnonzero(items.split.at(label))
-    table = turns(items.problem[where], items.value[where], items.scored[where], sizes)
+    table = turns(items.index[where], items.value[where], items.scored[where], sizes)
     if not len(table):
         return None
     sequence = MeanSequence(level=LEVEL)
@@ -212,7 +213,7 @@ def anytime_difference(
     """
     scored = a.scored[at_a] & b.scored[at_b]
     deltas = a.value[at_a] - b.value[at_b]
-    table = turns(a.problem[at_a], deltas, scored, sizes)
+    table = turns(a.index[at_a], deltas, scored, sizes)
     if not len(table):
         return None
     sequence = MeanSequence(level=level, bounds=_DIFFERENCES)
@@ -223,7 +224,7 @@ def anytime_difference(
 
 
 def turns(
-    problems: np.ndarray, values: np.ndarray, scored: np.ndarray, sizes: Sequence[int]
+    places: np.ndarray, values: np.ndarray, scored: np.ndarray, sizes: Sequence[int]
 ) -> np.ndarray:
     """The complete turns over a split's strata: one problem of each, shape (turns, strata).
 
@@ -232,22 +233,20 @@ def turns(
     which nothing was scored are left out.
 
     Args:
-        problems: Code of each item's problem, in the order asked, shape (n,).
+        places: Place of each item's problem in the split's stream, shape (n,).
         values: One number per item, shape (n,).
         scored: Which items count, shape (n,), bool.
         sizes: Points in each stratum.
     """
-    distinct, first, inverse = np.unique(problems, return_index=True, return_inverse=True)
-    count = len(distinct)
-    per_problem = np.bincount(inverse[scored], minlength=count)
-    sums = np.bincount(inverse[scored], weights=values[scored], minlength=count)
+    count = int(places.max(initial=-1)) + 1
+    per_problem = np.bincount(places[scored], minlength=count)
+    sums = np.bincount(places[scored], weights=values[scored], minlength=count)
     with np.errstate(invalid="ignore"):
-        means = (sums / per_problem)[np.argsort(first)]  # in the order asked; NaN where unscored
-    order = Turns(sizes)
-    stratum, turn = np.array([order.place(i) for i in range(count)], dtype=np.intp).reshape(-1, 2).T
+        means = sums / per_problem  # NaN where nothing was scored
+    stratum, turn = strata_of(np.arange(count), sizes)
     # The turn of the next problem is the first that is not complete.
     ended = count >= sum(sizes)
-    complete = int(turn.max(initial=-1)) + 1 if ended else order.place(count)[1]
+    complete = int(turn.max(initial=-1)) + 1 if ended else Turns(sizes).place(count)[1]
     table = np.full((complete, len(sizes)), np.nan)
     kept = turn < complete
     table[turn[kept], stratum[kept]] = means[kept]

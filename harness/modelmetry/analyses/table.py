@@ -51,6 +51,7 @@ class Items:
         factors: Factor levels as JSON texts.
         problem: Code of the problem, the same in every wording.
         cluster: Code of the unit drawn independently.
+        index: Place of the problem in its split's stream.
         chance: Probability that a uniform guess is right.
         difficulty: Level of the task's difficulty factor.
         repeats: Answers that were asked for.
@@ -68,6 +69,7 @@ class Items:
     factors: Labels
     problem: np.ndarray
     cluster: np.ndarray
+    index: np.ndarray
     chance: np.ndarray
     difficulty: np.ndarray
     repeats: np.ndarray
@@ -216,6 +218,7 @@ def _averaged(table: pa.Table, group: np.ndarray, first: np.ndarray) -> Items:
         factors=named("factors"),
         problem=codes(table, "problem")[first],
         cluster=codes(table, "cluster")[first],
+        index=table.column("index").to_numpy()[first],
         chance=table.column("chance").to_numpy()[first],
         difficulty=table.column("difficulty").to_numpy()[first],
         repeats=repeats,
