@@ -171,3 +171,15 @@ def test_one_failing_model_leaves_both_resumable(suite: Suite, tmp_path: Path) -
     assert records[0].until is not None
     assert records[0].until == records[1].until
     assert {record.id for record in records} == set(records[0].until.peers)
+
+
+def test_a_small_stratum_that_is_used_up_is_not_asked_again(tmp_path: Path) -> None:
+    """Problems are counted as asked, and the mean gives the strata equal weight."""
+    run = api.run("addition", model="reference/simulated", until="ci<0.1", log_dir=tmp_path, seed=9)
+    (row,) = headline(run.record, run.scores)
+    frame = run.frame()
+    assert row.n_clusters == frame["problem"].nunique()
+    assert row.n_items == len(frame)
+    by_length = frame.groupby("difficulty")["value"].mean()
+    assert row.value == pytest.approx(by_length.mean(), abs=0.01)
+    assert "2 strata of equal weight" in row.estimate.method

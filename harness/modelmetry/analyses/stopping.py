@@ -185,13 +185,25 @@ def anytime_accuracy(items: Items, label: str, sizes: Sequence[int]) -> Estimate
         The estimate; None before the first turn is complete and scored.
     """
     where = np.flatnonzero(items.split.at(label))
-    table = turns(items.index[where], items.value[where], items.scored[where], sizes)
+    places, scored = items.index[where], items.scored[where]
+    table = turns(places, items.value[where], scored, sizes)
     if not len(table):
         return None
     sequence = MeanSequence(level=LEVEL)
     sequence.add(table)
-    found = sequence.estimate(n=int(items.scored[where].sum()))
+    found = _asked(sequence.estimate(), places[scored], sizes)
     return replace(found, unscored=int(items.unscored[where].sum()))
+
+
+def _asked(found: Estimate, places: np.ndarray, sizes: Sequence[int]) -> Estimate:
+    """The estimate of a sequence with what was asked for it, without what stood in."""
+    over = f" over {len(sizes)} strata of equal weight" if len(sizes) > 1 else ""
+    return replace(
+        found,
+        n=len(places),
+        clusters=len(np.unique(places)),
+        method=f"mean{over}; anytime-valid interval by betting",
+    )
 
 
 def anytime_difference(
@@ -218,8 +230,8 @@ def anytime_difference(
         return None
     sequence = MeanSequence(level=level, bounds=_DIFFERENCES)
     sequence.add(table)
-    found = sequence.estimate(n=int(scored.sum()), unscored=int((~scored).sum()))
-    found = replace(found, method="paired difference; anytime-valid interval by betting")
+    found = _asked(sequence.estimate(unscored=int((~scored).sum())), a.index[at_a][scored], sizes)
+    found = replace(found, method=f"paired difference, {found.method}")
     return found, float(p_values(table, 0.0, bounds=_DIFFERENCES)[-1])
 
 
