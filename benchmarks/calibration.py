@@ -27,6 +27,7 @@ PARTS = (
     "components",
     "planning",
     "sequences",
+    "predictions",
     "charts",
     "judges",
     "difficulty",

@@ -18,6 +18,9 @@ from . import Case, share
 
 Draw = Callable[[np.random.Generator, int], np.ndarray]
 
+STRATA = ((0.0, 1.0), (0.02, 0.5, 0.98), (0.1, 0.2, 0.3, 0.9))
+"""Means of strata that are drawn from in turn."""
+
 LONGEST = 2000
 NORMAL = 1.959964
 
@@ -39,6 +42,9 @@ def cases(runs: int, seed: int = 0, quick: bool = False) -> Iterator[Case]:
     for a, b in () if quick else ((9, 1), (0.5, 0.5), (40, 10), (0.2, 1.8)):
         name = f"beta({a}, {b}) units, every n up to {length}"
         yield _always("mean_sequence", name, _betas(a, b), a / (a + b), runs, length, next(streams))
+    for means in STRATA[1:2] if quick else STRATA:
+        yield _rows(means, runs, length, next(streams))
+        yield _false_rows(means, runs, length, next(streams))
     for gap in (0.1,) if quick else (0.0, 0.1):
         yield _pairs(gap, runs, length, next(streams))
     for p, width in ((0.9, 0.2),) if quick else ((0.9, 0.05), (0.5, 0.1), (0.99, 0.02)):
@@ -123,6 +129,33 @@ def _wilson(p: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return center - half, center + half
 
 
+def _rows(means: tuple[float, ...], runs: int, length: int, rng: np.random.Generator) -> Case:
+    """Rows of one unit from each stratum, looked at after every row."""
+    hits, truth, rows = 0, float(np.mean(means)), length // len(means)
+    for _ in range(runs):
+        low, high = mean_sequence((rng.random((rows, len(means))) < means).astype(float))
+        hits += bool(((low <= truth) & (truth <= high)).all())
+    name = f"rows of yes/no units from strata of {', '.join(map(str, means))}, every row"
+    return _covered("sequential.mean_sequence", name, hits, runs)
+
+
+def _false_rows(means: tuple[float, ...], runs: int, length: int, rng: np.random.Generator) -> Case:
+    """A true mean over strata, doubted after every row until it is rejected."""
+    rejected, truth, rows = 0, float(np.mean(means)), length // len(means)
+    for _ in range(runs):
+        values = (rng.random((rows, len(means))) < means).astype(float)
+        rejected += p_values(values, truth)[-1] <= 0.05
+    found, error = share(rejected, runs)
+    return Case(
+        part="type I error",
+        method="betting.p_values",
+        truth=f"rows of strata of {', '.join(map(str, means))}, every row",
+        found=found,
+        error=error,
+        high=0.055,
+    )
+
+
 def _pairs(gap: float, runs: int, length: int, rng: np.random.Generator) -> Case:
     hits = 0
     for _ in range(runs):
@@ -142,10 +175,12 @@ def _until_narrow(p: float, width: float, runs: int, rng: np.random.Generator) -
     for _ in range(runs):
         sequence = MeanSequence()
         found = None
-        while found is None or (found.high - found.low >= width and found.clusters < 20_000):
+        low, high = 0.0, 1.0
+        while found is None or (high - low >= width and found.clusters < 20_000):
             sequence.add(rng.random(50) < p)
             found = sequence.estimate()
-        hits += found.low <= p <= found.high
+            low, high = found.low or 0.0, found.high or 1.0
+        hits += low <= p <= high
         used += found.clusters
     truth = f"yes/no units, p={p}, until the width is below {width} ({used / runs:.0f} units)"
     return _covered("sequential.MeanSequence", truth, hits, runs)

@@ -31,27 +31,34 @@ def slow_error(values: list[float], clusters: list[int]) -> float | None:
     return math.sqrt(len(labels) / (len(labels) - 1) * total) / len(values)
 
 
+def slow_sums(values: list[float], clusters: list[int]) -> dict[int, float]:
+    """Each cluster's sum of deviations from the mean, over the number of observations."""
+    n, center = len(values), sum(values) / len(values)
+    return {
+        label: sum(v - center for v, c in zip(values, clusters, strict=True) if c == label) / n
+        for label in clusters
+    }
+
+
 def slow_worth(values: list[float], clusters: list[int], error: float) -> float:
     """Independent observations worth as much, with the made-up parts of a cluster in the loop."""
     n, center = len(values), sum(values) / len(values)
     shares = {c: clusters.count(c) / n for c in clusters}
-    sums = [
-        sum(v - center for v, c in zip(values, clusters, strict=True) if c == label) / n
-        for label in shares
-    ]
-    made_up = 0.25
-    if error > 1e-9:
-        squared = sum(s**3 for s in sums) ** 2 / sum(s**2 for s in sums) ** 3
-        made_up *= min(1, max(0, (squared - 0.05) / 0.25))
+    plain = center * (1 - center) / error**2 if error > 1e-9 else math.inf
+    rarer = [v if center <= 0.5 else 1 - v for v in values]
+    held = [sum(v for v, c in zip(rarer, clusters, strict=True) if c == label) for label in shares]
+    spread = sum(held) ** 2 / sum(h**2 for h in held) if sum(held) > 0 else 0
     size = sum(share**2 for share in shares.values())
-    total = 1 + 2 * made_up * size
-    guarded = (center + made_up * size) / total
-    squares = made_up * (size * guarded) ** 2 + made_up * (size * (1 - guarded)) ** 2
+    few = n > len(shares) and spread < min(5, (1 / size - 1) / 2) - 1e-9
+    if error > 1e-9 and not few:
+        return plain
+    total = 1 + 2 * 0.1 * size
+    guarded = (center + 0.1 * size) / total
+    squares = 0.1 * (size * guarded) ** 2 + 0.1 * (size * (1 - guarded)) ** 2
     for label in shares:
         inside = [v - guarded for v, c in zip(values, clusters, strict=True) if c == label]
         squares += (sum(inside) / n) ** 2
-    found = guarded * (1 - guarded) / (squares / total)
-    return min(found, center * (1 - center) / error**2) if error > 1e-9 else found
+    return min(plain, guarded * (1 - guarded) / (squares / total))
 
 
 def slow_wilson(p: float, n: float, quantile: float) -> tuple[float, float]:
@@ -89,7 +96,11 @@ def test_mean_is_its_slow_twin(sample: list[tuple[float, int, int]]) -> None:
         return
     assert found.std_error == pytest.approx(error, abs=1e-12)
     effective = 1 / sum((clusters.count(c) / len(clusters)) ** 2 for c in set(clusters))
-    quantile = float(t.ppf(0.975, max(0.5, effective - 1)))
+    degrees = max(0.5, effective - 1)
+    if error > 1e-9 and effective < len(values) - 1e-9:
+        squares = [s**2 for s in slow_sums(values, clusters).values()]
+        degrees = min(degrees, 3 * sum(squares) ** 2 / sum(s**2 for s in squares) - 1)
+    quantile = float(t.ppf(0.975, degrees))
     expected = slow_wilson(found.value, slow_worth(values, clusters, error), quantile)
     assert ends(found) == pytest.approx(expected, abs=1e-6)
 
@@ -112,7 +123,7 @@ def test_order_and_names_do_not_matter(sample: list[tuple[float, int, int]], ran
 def test_copies_within_clusters_add_nothing(sample: list[tuple[float, int, int]]) -> None:
     """Asking each item twice does not make its cluster know more."""
     values, clusters = [v for v, _, _ in sample], [c for _, c, _ in sample]
-    once, twice = means.mean(values, clusters), means.mean(values * 2, clusters * 2)
+    once, twice = (means.mean(values * k, clusters * k) for k in (1, 2))
     assert twice.std_error == pytest.approx(once.std_error, abs=1e-12)
     assert difference_or_gap(twice) == pytest.approx(difference_or_gap(once), abs=1e-9)
 
@@ -226,7 +237,12 @@ def test_difference_is_its_slow_twin() -> None:
     rng = np.random.default_rng(1)
     a, b = rng.random(30), rng.random(50) * 0.8
     found, welch = means.difference_of_means(a, b), means.difference_of_means(a, b, bounds=None)
+    # Each side's interval has the degrees of freedom of both, weighted by what each is wide.
     (l1, u1), (l2, u2) = ends(means.mean(a)), ends(means.mean(b))
+    v1, v2 = (((u1 - l1) / two_sided(0.95, 29)) ** 2, ((u2 - l2) / two_sided(0.95, 49)) ** 2)
+    quantile = two_sided(0.95, (v1 + v2) ** 2 / (v1**2 / 29 + v2**2 / 49))
+    l1, u1 = slow_wilson(a.mean(), a.mean() * (1 - a.mean()) * 30 / a.var(ddof=1), quantile)
+    l2, u2 = slow_wilson(b.mean(), b.mean() * (1 - b.mean()) * 50 / b.var(ddof=1), quantile)
     value = a.mean() - b.mean()
     low = value - math.sqrt((a.mean() - l1) ** 2 + (u2 - b.mean()) ** 2)
     high = value + math.sqrt((u1 - a.mean()) ** 2 + (b.mean() - l2) ** 2)
@@ -350,3 +366,12 @@ def test_coverage_of_the_clustered_interval(p: float, count: int) -> None:
         low, high = ends(means.mean(row, clusters))
         covered += low <= p <= high
     assert covered / runs >= 0.92
+
+
+def test_few_large_clusters_warn() -> None:
+    """Clusters worth few of one size, and less than half their number, warn; worth many, they do not."""
+    scores = np.tile([1.0, 0.0], 300)
+    few = np.repeat(np.arange(12), [11] * 8 + [128] * 4)
+    (warning,) = means.mean(scores, few).warnings
+    assert warning.startswith("only 12 clusters, worth 5.4 of one size")
+    assert means.mean(scores, np.arange(600) % 12).warnings == ()

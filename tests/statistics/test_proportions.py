@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -69,6 +70,32 @@ def test_intervals_hold_the_proportion(counts: tuple[int, int]) -> None:
         assert 0 <= (found.low or 0.0) <= k / n <= (found.high or 0.0) <= 1
         assert (found.high or 0.0) - (found.low or 0.0) > 0
         assert 1 - (mirrored.high or 0.0) == pytest.approx(found.low, abs=1e-9)
+
+
+def test_wilson_warns_where_it_dips() -> None:
+    """Fewer than three successes or failures are warned of, by Wilson's interval alone."""
+    for k in (0, 2, 98, 100):
+        (warning,) = proportions.wilson(k, 100).warnings
+        assert (
+            warning == "fewer than 3 of the rarer outcome were seen: the exact interval holds there"
+        )
+        assert proportions.exact(k, 100).warnings == proportions.jeffreys(k, 100).warnings == ()
+    assert proportions.wilson(3, 100).warnings == proportions.wilson(97, 100).warnings == ()
+
+
+@pytest.mark.parametrize("n", [20, 100, 1000])
+def test_wilson_covers_where_it_does_not_warn(n: int) -> None:
+    """From three expected of each outcome on a 95 % interval covers in 92 % or more, at every p."""
+    from scipy.stats import binom
+
+    k = np.arange(n + 1)
+    found = [proportions.wilson(int(hits), n) for hits in k]
+    low, high = (np.array([getattr(one, end) for one in found]) for end in ("low", "high"))
+    # Coverage changes at the ends, so these and a grid between are all that need be seen.
+    p = np.concatenate([np.linspace(3 / n, 1 - 3 / n, 200), low - 1e-9, high + 1e-9])
+    p = p[(p >= 3 / n) & (p <= 1 - 3 / n)]
+    holds = (low <= p[:, None]) & (p[:, None] <= high)
+    assert (binom.pmf(k, n, p[:, None]) * holds).sum(axis=1).min() >= 0.92
 
 
 @given(st.integers(2, 200), st.floats(0.5, 0.999))

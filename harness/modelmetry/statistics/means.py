@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modelmetry.statistics.checks import fraction, numbers, partition, within
-from modelmetry.statistics.clustered import Linear, estimate, linear, roughness, score_bounds
+from modelmetry.statistics.clustered import (
+    Linear,
+    all_or_nothing,
+    estimate,
+    linear,
+    roughness,
+    score_bounds,
+)
 from modelmetry.statistics.distributions import two_sided
 from modelmetry.statistics.estimate import Estimate
 
@@ -28,8 +35,10 @@ def mean(
 
     The standard error is the CR1 sandwich of an intercept, sqrt(G/(G-1) * sum over clusters of
     (sum of deviations)^2) / n; with one observation per cluster it is s / sqrt(n). Below two
-    clusters there is no interval. The interval is described at `clustered.estimate`, and
-    is the same for few clusters as for many: it was measured beside the wild cluster bootstrap.
+    clusters there is no interval. The interval is described at `clustered.estimate`, and is the same for
+    few clusters as for many. `wild_bootstrap.wild_mean` is a second look for fewer than 20 clusters of
+    which a few hold most items, with means about 0.5: over 8 and 12 clusters of sizes up to 50-fold it
+    covers in 93 to 96 % there, and this one in 92 to 97 %. With rare outcomes it falls to 10 %.
 
     Args:
         values: One number per item, such as its mean over repeats; shape (n,).
@@ -57,7 +66,8 @@ def _mean(
     n = len(found)
     codes, count = partition(clusters, n, labels)
     value = found.mean()
-    return linear(value, (found - value) / n, np.full(n, 1 / n), codes, count)
+    single = all_or_nothing(found, codes, count, bounds)
+    return linear(value, (found - value) / n, np.full(n, 1 / n), codes, count, yes_or_no=single)
 
 
 def balanced_accuracy(
@@ -96,7 +106,8 @@ def balanced_accuracy(
     within_class = np.bincount(kinds, weights=found) / sizes
     weights = 1 / (how_many * sizes[kinds])
     influence = (found - within_class[kinds]) * weights
-    statistic = linear(within_class.mean(), influence, weights, codes, count)
+    single = all_or_nothing(found, codes, count, bounds)
+    statistic = linear(within_class.mean(), influence, weights, codes, count, yes_or_no=single)
     return estimate(
         statistic,
         f"balanced over {how_many} classes",
@@ -122,8 +133,8 @@ def difference_of_means(
     interval joins the two clustered Wilson intervals by the square-and-add rule, which stays
     within bounds and has no width 0: Newcombe (1998), method 10, Statistics in Medicine 17, 873-890;
     Zou and Donner (2008), Statistics in Medicine 27, 1693-1702. Without bounds it is Welch's t
-    interval, with Satterthwaite's degrees of freedom from those of each side: Welch (1947), Biometrika
-    34, 28-35.
+    interval. Both have Satterthwaite's degrees of freedom from those of each side, weighted by the
+    variances, or by the squared widths of the intervals joined: Welch (1947), Biometrika 34, 28-35.
 
     Args:
         a: One number per item, shape (n_a,).
@@ -157,10 +168,11 @@ def difference_of_means(
             for why in roughness(found, bounds)
         )
         if bounds is not None:
-            low, high = _squared_and_added(left, right, level, bounds)
-            method = "difference of means; clustered Wilson intervals joined by Newcombe's rule"
+            low, high, df = _squared_and_added(left, right, level, bounds)
+            joined = "clustered Wilson intervals joined by Newcombe's rule"
+            method = f"difference of means; {joined}, {df:.1f} df"
         elif error > 0:
-            df = _satterthwaite(left, right)
+            df = _satterthwaite([left.std_error, right.std_error], [left.degrees, right.degrees])
             half = two_sided(level, df) * error
             low, high = value - half, value + half
             method = f"difference of means; clustered Welch t interval, {df:.1f} df"
@@ -182,15 +194,24 @@ def difference_of_means(
 
 def _squared_and_added(
     left: Linear, right: Linear, level: float, bounds: tuple[float, float]
-) -> tuple[float, float]:
-    low_a, high_a = score_bounds(left, level, bounds)
-    low_b, high_b = score_bounds(right, level, bounds)
+) -> tuple[float, float, float]:
+    sides = (left, right)
+    widths = [np.ptp(score_bounds(side, level, bounds)) for side in sides]
+    errors = [
+        float(width) / two_sided(level, side.score_degrees)
+        for width, side in zip(widths, sides, strict=True)
+    ]
+    degrees = _satterthwaite(errors, [left.score_degrees, right.score_degrees])
+    (low_a, high_a), (low_b, high_b) = (
+        score_bounds(side, level, bounds, degrees) for side in sides
+    )
     value = left.value - right.value
     below = math.hypot(left.value - low_a, high_b - right.value)
     above = math.hypot(high_a - left.value, right.value - low_b)
-    return value - below, value + above
+    return value - below, value + above, degrees
 
 
-def _satterthwaite(left: Linear, right: Linear) -> float:
-    a, b = (left.std_error or 0.0) ** 2, (right.std_error or 0.0) ** 2
-    return (a + b) ** 2 / (a**2 / left.degrees + b**2 / right.degrees)
+def _satterthwaite(errors: list[float], degrees: list[float]) -> float:
+    """Degrees of freedom of a sum of two variances, from its standard errors and theirs."""
+    (a, b), (df_a, df_b) = (error**2 for error in errors), degrees
+    return (a + b) ** 2 / (a**2 / df_a + b**2 / df_b)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
-from modelmetry.statistics.checks import fraction
+from modelmetry.statistics.checks import fraction, whole
 from modelmetry.statistics.distributions import beta_quantile, two_sided
 from modelmetry.statistics.estimate import Estimate
+
+# Below so many of the rarer outcome Wilson's interval may cover less than it says.
+_FEW = 3
 
 
 def wilson(k: int, n: int, *, level: float = 0.95) -> Estimate:
     """Wilson's score interval: good coverage on average at any n.
+
+    Where fewer than three of the rarer outcome are expected a 95 % interval covers in as little as 83 %
+    (from three on, and 20 observations, in 92.6 % or more); an estimate that saw so few warns of it.
+    `exact` never covers less than its level; `jeffreys` falls to 87 % there.
 
     Source: Wilson (1927), Journal of the American Statistical Association 22, 209-212; as method 3
     in Newcombe (1998), Statistics in Medicine 17, 857-872.
@@ -25,7 +33,11 @@ def wilson(k: int, n: int, *, level: float = 0.95) -> Estimate:
     """
     _check(k, n, level)
     low, high = wilson_bounds(k / n, n, two_sided(level))
-    return _estimate(k, n, level, low, high, "Wilson score")
+    found = _estimate(k, n, level, low, high, "Wilson score")
+    if min(k, n - k) >= _FEW:
+        return found
+    warning = f"fewer than {_FEW} of the rarer outcome were seen: the exact interval holds there"
+    return replace(found, warnings=(warning,))
 
 
 def jeffreys(k: int, n: int, *, level: float = 0.95) -> Estimate:
@@ -89,10 +101,8 @@ def wilson_bounds(p: float, n: float, quantile: float) -> tuple[float, float]:
 
 def _check(k: int, n: int, level: float) -> None:
     fraction("level", level)
-    if n < 1 or n != int(n):
-        raise ValueError(f"n: {n}; allowed: a whole number from 1")
-    if not 0 <= k <= n or k != int(k):
-        raise ValueError(f"k: {k}; allowed: a whole number from 0 to {n}")
+    if whole("k", k, 0) > whole("n", n, 1):
+        raise ValueError(f"k: {k}; allowed: whole numbers from 0 to {n}")
 
 
 def _estimate(k: int, n: int, level: float, low: float, high: float, method: str) -> Estimate:

@@ -59,6 +59,8 @@ def stratified_mean(
     if alone.sum() > 1:
         groups = np.where(alone[groups], len(alone), groups)
         warnings.append(f"{alone.sum()} strata have one cluster each and are collapsed into one")
+    if 2 in drawn.clusters_within(groups)[0]:
+        warnings.append("a stratum has only two clusters, a rough spread: the interval is wide")
     found = drawn.linear(groups)
     if found is not None:
         found = replace(found, degrees=_satterthwaite(drawn, groups))

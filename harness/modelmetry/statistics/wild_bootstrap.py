@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modelmetry.statistics.checks import Floats
+from modelmetry.statistics.checks import Floats, whole
 from modelmetry.statistics.clustered import roughness
 from modelmetry.statistics.estimate import Estimate
 from modelmetry.statistics.means import UNIT
 from modelmetry.statistics.resampling import (
     ClusterSums,
     bare_mean,
-    check_resamples,
     cluster_sums,
 )
 
@@ -26,6 +25,9 @@ _WEBB = (-math.sqrt(1.5), -1.0, -math.sqrt(0.5), math.sqrt(0.5), 1.0, math.sqrt(
 
 _SPREAD = 0.8
 """Share of the clusters over which the rarer outcome is to be spread."""
+
+_SKEWED = 0.3
+"""Squared skewness over the number of clusters, from which they are skewed."""
 
 _BLOCK = 1_000_000
 """Weights held at a time."""
@@ -48,7 +50,10 @@ def wild_mean(
     assignment of the six weights is tried where there are no more than `resamples` (five clusters).
     The weights are symmetric: it holds for clusters of very unequal size, as the t interval of
     clusters - 1 degrees of freedom does not, but with rare outcomes, whose clusters are skewed, it
-    covers in as little as 10 %; a warning says so, and `means.mean` holds there. Source: Cameron,
+    covers in as little as 10 %; a warning says so, and `means.mean` covers in 91 % or more there.
+    So it is a second look for fewer than 20 clusters of which a few hold most items: over 8 and 12 of
+    sizes up to 50-fold it covers in 93 to 96 % with a mean of 0.5, and in 86 % with 0.2; everywhere
+    else take `means.mean`. Source: Cameron,
     Gelbach and Miller (2008), Review of Economics and Statistics 90, 414-427; weights by Webb
     (2023), Canadian Journal of Economics 56, 839-858.
 
@@ -69,7 +74,7 @@ def wild_mean(
         ValueError: No values, NaN, values outside the bounds, shapes that differ, or no resamples.
     """
     side = cluster_sums("values", values, clusters, "clusters", bounds)
-    check_resamples(resamples)
+    whole("resamples", resamples, 1)
     found = bare_mean(side, level, unscored, [])
     if not found.std_error:
         return found
@@ -78,7 +83,7 @@ def wild_mean(
     lowest, highest = (-math.inf, math.inf) if bounds is None else bounds
     below, above = found.value - lowest, highest - found.value
     ends = [_last_kept(turned, -1, below, error, level), _last_kept(turned, 1, above, error, level)]
-    skewed = side.found.skewed == 1
+    skewed = turned.skewed >= _SKEWED
     warnings = []
     if bounds is not None:
         warnings.extend(roughness(side.found, bounds))
@@ -105,6 +110,7 @@ class _Turned:
 
     Attributes:
         observed: Sum of S^2, of the clusters as they are.
+        skewed: (sum of S^3)^2 / (sum of S^2)^3, of the same.
         shares: Sum of W^2.
         s: Sum of v S.
         w: Sum of v W.
@@ -117,6 +123,7 @@ class _Turned:
     """
 
     observed: float
+    skewed: float
     shares: float
     s: Floats
     w: Floats
@@ -155,6 +162,7 @@ def _turned(side: ClusterSums, rng: np.random.Generator, resamples: int) -> _Tur
     vs, vw, vsw, vww, ss, sw, ww = np.concatenate(blocks).T
     return _Turned(
         observed=float(s @ s),
+        skewed=float((s**3).sum() ** 2 / (s @ s) ** 3),
         shares=float(share @ share),
         s=vs,
         w=vw,
