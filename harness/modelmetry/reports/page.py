@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from modelmetry.analyses.estimates import Analysis, split_labels
+from modelmetry.analyses.estimates import Analysis, primary, split_labels
+from modelmetry.analyses.saturation import saturations
 from modelmetry.analyses.table import OTHER_OUTCOMES, labels
 from modelmetry.reports import curves as charts
 from modelmetry.reports import provenance, sections
@@ -17,6 +18,7 @@ from modelmetry.reports.headlines import Headline, Notice, headlines, notices
 from modelmetry.reports.provenance import Fact
 from modelmetry.reports.tables import estimate_cells
 from modelmetry.reports.together import Together
+from modelmetry.reports.words import points
 from modelmetry.suites import Suite
 
 
@@ -125,7 +127,7 @@ def run_part(found: Analysis, anchor: str) -> RunPart:
         headlines=headlines(record, items, found.rows),
         notices=notices(record, found.rows, answers, int(items.unscored.sum())),
         accuracy=sections.accuracy_forest(rows, shown, provenance.split_meanings(suite)),
-        accuracy_notes=_methods(rows),
+        accuracy_notes=[*_methods(rows), *_room(found)],
         contrasts=sections.contrast_forest(rows),
         curves=[charts.chart(curve) for curve in found.curves],
         levels=sections.level_forest(rows, shown),
@@ -147,6 +149,21 @@ def _methods(rows: sections.Rows) -> list[str]:
     """How the accuracies and their intervals were made, each method once."""
     methods = dict.fromkeys(row.estimate.method for row in rows.all("accuracy"))
     return [f"Intervals: {'; '.join(methods)}."]
+
+
+def _room(found: Analysis) -> list[str]:
+    """How much better a model could be on the headline's splits, and how much of it would be seen."""
+    labels = primary(found.record, found.items)
+    said = [
+        f"{label} {points(room.headroom.value).lstrip('+')} points, of which "
+        f"{points(room.detectable).lstrip('+')} are enough"
+        for label, room in saturations(found.rows, labels)
+        if room.detectable is not None
+    ]
+    if not said:
+        return []
+    how = "to be seen with 80\u00a0% power, by a model that is right wherever this one is"
+    return [f"Headroom: {'; '.join(said)} {how}."]
 
 
 def _reasons(scores: pa.Table) -> list[tuple[str, str, int]]:
