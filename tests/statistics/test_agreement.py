@@ -229,3 +229,19 @@ def test_bad_input(make: Callable[[], Estimate], line: str) -> None:
     """Ratings that are missing, unequal, constant or not numbers are refused, never NaN."""
     with pytest.raises(ValueError, match=line):
         make()
+
+
+def test_no_interval_reaches_below_minus_one() -> None:
+    """Agreement beyond chance is -1 or more, so that is where its interval ends."""
+    a = np.arange(12) == 0
+    found = cohen_kappa(a, np.roll(a, 6), np.arange(12) // 6)
+    assert found.low is not None
+    assert -1 <= found.low <= found.value
+
+
+def test_rare_categories_are_warned_of_by_what_chance_would_hold() -> None:
+    """A tenth of 100 units would meet by chance in one: warned of; a third, in eleven: not."""
+    for rare, warned in ((10, True), (33, False)):
+        a = np.arange(100) < rare
+        found = cohen_kappa(a, np.roll(a, rare // 2))
+        assert any("in one category" in warning for warning in found.warnings) == warned

@@ -258,6 +258,7 @@ def test_an_estimated_spread_has_the_tail_of_t() -> None:
         ([1.0, math.nan], [1, 1], "values: value 1 is nan"),
         ([1.0], [1, 1], "errors: 2 values; allowed: 1"),
         ([1.0, 2.0], [1, 0], "errors: that of night 1 is 0.0; allowed: above 0"),
+        ([1.0, 2.0], [1.0, 1e-200], "errors: that of night 1 is 1e-200; allowed: above 0"),
     ],
 )
 def test_bad_nights(values: list[float], errors: list[float], line: str) -> None:
@@ -276,7 +277,10 @@ def test_bad_nights(values: list[float], errors: list[float], line: str) -> None
         (lambda: Shewhart(limit=0), "limit: 0; allowed: numbers above 0"),
         (lambda: EWMA(weight=0), "weight: 0; allowed: above 0, at most 1"),
         (lambda: CUSUM(slack=-1), "slack: -1; allowed: numbers from 0"),
-        (lambda: average_run_length(CUSUM(), rng=rng(), runs=1), "runs: 1; allowed: 2 or more"),
+        (
+            lambda: average_run_length(CUSUM(), rng=rng(), runs=1),
+            "runs: 1; allowed: whole numbers from 2",
+        ),
         (lambda: average_run_length(CUSUM(), rng=rng(), shift=math.inf), "shift: inf"),
         (lambda: average_run_length(CUSUM(), rng=rng(), level=1), "level: 1"),
         (lambda: limit_for(CUSUM(), 1, rng=rng()), "run_length: 1; allowed: 10 to 10,000"),

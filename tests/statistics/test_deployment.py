@@ -284,3 +284,21 @@ def test_calibration() -> None:
     found = list(predictions.cases(runs=0, quick=True))
     assert [case for case in found if case.surely_breaks()] == []
     assert any(case.claimed for case in found)
+
+
+def test_predictions_stay_within_bounds() -> None:
+    """A rate beyond 1 is cut, with a warning; an interval wholly beyond is none."""
+    scores = np.linspace(0.1, 0.5, 8)[:, None]
+    outcome = np.linspace(0.3, 0.9, 8) + 0.01 * (-1.0) ** np.arange(8)
+    free = deployment.predict(scores, outcome, [[0.3], [0.56], [0.9]])
+    found = deployment.predict(scores, outcome, [[0.3], [0.56], [0.9]], bounds=(0.0, 1.0))
+    assert found.predicted[0] == free.predicted[0]
+    near, far = found.predicted[1:]
+    assert near.high == 1
+    assert free.predicted[1].low == near.low
+    assert far.value == 1
+    assert far.low is None
+    assert far.high is None
+    assert "outside the bounds" in far.warnings[-1]
+    with pytest.raises(ValueError, match=r"outcome: 0\.31 to"):
+        deployment.predict(scores, outcome, [[0.3]], bounds=(0.5, 1.0))

@@ -121,7 +121,7 @@ def test_a_check_standard_that_repeats_itself_counts_by_its_interval() -> None:
     ("changes", "options", "line"),
     [
         (observed(), {"margin": 0}, "margin: 0; allowed: numbers above 0"),
-        (observed(), {"error_rate": 0.5}, "error_rate: 1.0"),
+        (observed(), {"alpha": 0.5}, "alpha: 0.5"),
         (observed(error=0), {}, "judge: 0 with standard error 0; allowed: finite"),
         (observed(model=math.nan), {}, "model_fresh: nan"),
     ],

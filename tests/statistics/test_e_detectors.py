@@ -97,3 +97,14 @@ def test_bad_input(nights: list[list[float]], options: dict, line: str) -> None:
     """Nights without changes, changes out of bounds and nulls at a bound are refused."""
     with pytest.raises(ValueError, match=line):
         e_detector(nights, **{"run_length": 50, **options})
+
+
+def test_nights_with_luck_of_their_own_are_given_as_means() -> None:
+    """Where items share a night's luck, their mean as one change keeps the run length."""
+    stream, lengths, promised = np.random.default_rng(4), [], 40
+    for _ in range(60):
+        luck = stream.normal(0, 0.08, 4 * promised)
+        nights = [[float(((stream.random(50) < 0.7 + x) - 0.7).mean())] for x in luck]
+        found = e_detector(nights, run_length=promised).first
+        lengths.append(len(nights) if found is None else found + 1)
+    assert np.mean(lengths) >= promised

@@ -166,3 +166,11 @@ def test_bad_input_is_refused_by_name() -> None:
         assert str(caught.value).startswith(words)
     with pytest.raises(ValueError, match="pool"):
         gauge.crossed(MANUAL.ravel(), PART, APPRAISER, pool=2.0)
+
+
+def test_repeats_that_agree_show_no_interaction() -> None:
+    """Scores that are sums of part and operator to the last digit have an interaction of p = 1."""
+    part, operator = np.repeat(np.arange(4.0), 6), np.tile(np.repeat(np.arange(3.0), 2), 4)
+    found = gauge.crossed(part + 2 * operator, part, operator)
+    assert found.interaction_p is not None
+    assert found.interaction_p > 0.5

@@ -157,7 +157,7 @@ def test_any_scores(scores: list[list[float]]) -> None:
 def test_refused() -> None:
     """Few models, wrong shapes, scores out of range, and nothing to learn are refused."""
     scores, *_ = draw(10, 5)
-    with pytest.raises(ValueError, match="models: 6; allowed: 10 or more"):
+    with pytest.raises(ValueError, match="scores: 6 models; allowed: 10 or more"):
         item_response.two_parameter(scores[:6])
     silent = scores.copy()
     silent[4] = np.nan

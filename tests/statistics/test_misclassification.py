@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,7 +111,7 @@ def test_a_cut_is_said() -> None:
         proportions.wilson(1, 100), proportions.wilson(90, 100), proportions.wilson(90, 100)
     )
     assert found.value == 0
-    assert "cut to 0" in found.warnings[0]
+    assert any("cut to 0" in warning for warning in found.warnings)
 
 
 def test_a_judge_hardly_better_than_a_coin_leaves_all_open() -> None:
@@ -150,3 +151,15 @@ def test_bad_input() -> None:
         corrected_rate(outside, half, half)
     with pytest.raises(ValueError, match="level: 2"):
         corrected_rate(half, half, half, level=2)
+
+
+def test_a_judge_that_may_be_worse_than_a_coin_has_no_error() -> None:
+    """Where moved toward the middle the judge is no better than a coin, no error is infinite."""
+    judge = proportions.wilson(1, 2), proportions.wilson(2, 3)
+    found = corrected_rate(proportions.wilson(1, 2), *judge)
+    assert found.std_error is None or math.isfinite(found.std_error)
+    rare = Estimate(value=0.0, std_error=0.0, low=0, high=1, level=0.95, n=1, clusters=2)
+    sure = Estimate(value=1.0, std_error=0.0, low=0, high=1, level=0.95, n=1, clusters=2)
+    thirds = replace(sure, value=0.01)
+    found = corrected_rate(rare, thirds, sure)
+    assert (found.std_error, found.low, found.high) == (None, 0, 1)

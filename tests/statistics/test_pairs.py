@@ -157,9 +157,9 @@ def test_paired_t_of_scipy() -> None:
 def test_detectable_is_found_with_its_power() -> None:
     """A true difference as large as said is significant in about 80 % of runs."""
     stream, n = np.random.default_rng(5), 60
-    pilot = pairs.difference(stream.random(n), stream.random(n))
+    pilot = pairs.paired(stream.random(n), stream.random(n))
     spread = math.sqrt(1 / 6)
-    design = (pilot.std_error or 0) * math.sqrt(n) / spread
+    design = (pilot.mean.std_error or 0) * math.sqrt(n) / spread
     effect = pairs.detectable(pilot) / design
     hits = 0
     for _ in range(600):
@@ -218,3 +218,42 @@ def test_the_calibration_holds() -> None:
     }
     assert [case for case in found if case.surely_breaks()] == []
     assert all(case.claimed for case in found)
+
+
+def test_detectable_is_no_less_than_the_answers_that_must_differ() -> None:
+    """Two models that hardly ever differ: an effect needs more answers to differ than were seen."""
+    stream, n = np.random.default_rng(6), 100
+    right = np.ones(n)
+    pilot = pairs.paired(right, np.where(np.arange(n) < 1, 0.0, right))
+    effect = pairs.detectable(pairs.paired(np.roll(pilot.deltas, 3) > 0, pilot.deltas > 0))
+    hits = 0
+    for _ in range(600):
+        found = pairs.paired((stream.random(n) < effect).astype(float), np.zeros(n))
+        hits += pairs.p_value(found) < 0.05
+    assert hits / 600 >= 0.75
+
+
+def test_clusters_of_many_items_detect_what_their_means_do() -> None:
+    """Forty clusters of twenty items find an effect as often as said, whatever single items do."""
+    stream, labels = np.random.default_rng(7), np.repeat(np.arange(40), 20)
+
+    def drawn(effect: float) -> pairs.Paired:
+        u = stream.random(800)
+        a, b = u < 0.06 + effect / 2, u > 0.94 + effect / 2
+        return pairs.paired(a.astype(float), b.astype(float), labels)
+
+    effect = float(np.mean([pairs.detectable(drawn(0.0)) for _ in range(20)]))
+    hits = sum(pairs.p_value(drawn(effect)) < 0.05 for _ in range(400))
+    assert 0.74 <= hits / 400 <= 0.88
+
+
+def test_a_family_of_claims_is_of_those_that_were_stated() -> None:
+    """A comparison without a margin does not enter the correction of equivalence."""
+    stream = rng()
+    a, b = (stream.random((2, 60)) < 0.7).astype(float)
+    one = pairs.compare(a, b, names=("a", "b"), rng=stream)
+    claimed = replace(one, equivalence=tost(a, b, margin=0.3))
+    family = pairs.adjusted([one, claimed, one])
+    assert family[1].equivalence is not None
+    assert family[1].equivalence.p_adjusted == family[1].equivalence.p
+    assert family[0].equivalence is None

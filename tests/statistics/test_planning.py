@@ -12,6 +12,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from modelmetry.statistics import pairs, planning
+from modelmetry.statistics.components import variance_components
 from modelmetry.statistics.planning import Design, Variances
 
 PARTS = st.builds(
@@ -254,7 +255,7 @@ def test_few_against_are_counted() -> None:
     [
         (lambda: Variances(between=-0.1), "between: -0.1"),
         (lambda: Variances(between=math.nan), "between: nan"),
-        (lambda: Design(clusters=0), "clusters: 0; allowed: from 1"),
+        (lambda: Design(clusters=0), "clusters: 0; allowed: whole numbers from 1"),
         (lambda: Variances(between=1).paired(1.0), "correlation: 1.0"),
         (lambda: planning.power(0.1, Variances(between=0), Design(clusters=9)), "one variance"),
         (
@@ -279,3 +280,15 @@ def test_bad_input_is_one_line(call, words: str) -> None:
     with pytest.raises(ValueError, match=words) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+def test_variances_are_the_components_of_a_balanced_pilot() -> None:
+    """Cluster, wording and residual by `components`, less the noise that repeats have shown."""
+    rng = np.random.default_rng(12)
+    effects = rng.normal(size=(30, 1)) + rng.normal(size=(1, 3)) + rng.normal(size=(30, 3))
+    cluster, wording = np.arange(30).repeat(3), np.tile(np.arange(3), 30)
+    found = planning.variances(effects.ravel(), cluster, wording, noise=0.2, repeats=2)
+    factors = {"cluster": cluster, "wording": wording}
+    twin = variance_components(effects.ravel(), factors, ["cluster", "wording"])
+    assert found.between == pytest.approx(twin["cluster"].variance)
+    assert found.wording == pytest.approx(twin["residual"].variance - 0.1)

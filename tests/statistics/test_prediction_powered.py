@@ -159,3 +159,17 @@ def test_calibration_holds() -> None:
     cases = list(calibration.cases(40, quick=True))
     assert [case for case in cases if case.surely_breaks()] == []
     assert sum(case.claimed for case in cases) > 8
+
+
+def test_clusters_of_unequal_size_leave_degrees_of_freedom() -> None:
+    """Three clusters, nearly all items in one: an interval, wide, and no NaN."""
+    stream = np.random.default_rng(3)
+    labels = np.repeat([0, 1, 2], [40, 1, 1])
+    truth, judged = (stream.random((2, 42)) < 0.6).astype(float)
+    for bounds in ((0.0, 1.0), None):
+        found = prediction_powered_mean(
+            truth, judged, stream.integers(2, size=90), labels, bounds=bounds
+        )
+        assert found.low is not None
+        assert found.high is not None
+        assert found.high - found.low > 0.5

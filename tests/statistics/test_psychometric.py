@@ -299,3 +299,15 @@ def test_refused(x: list[float], y: list[float], guess: float) -> None:
     """What cannot be fitted is refused with what is allowed."""
     with pytest.raises(ValueError, match="allowed"):
         psychometric.fit(x, y, guess=guess)
+
+
+def test_clusters_of_unequal_size_widen_the_interval() -> None:
+    """One cluster of most items counts as few: fewer degrees of freedom, and a warning."""
+    stream, x = np.random.default_rng(2), np.tile(np.arange(10.0), 40)
+    y = (stream.random(400) < 1 / (1 + np.exp(x - 5))).astype(float)
+    uneven = psychometric.fit(x, y, np.where(stream.random(400) < 0.3, 0, np.arange(400) % 20))
+    even = psychometric.fit(x, y, np.arange(400) % 20)
+    assert uneven.threshold is not None
+    assert even.threshold is not None
+    assert "of one size" in uneven.threshold.warnings[-1] + uneven.threshold.warnings[0]
+    assert "19 df" in even.threshold.method

@@ -164,3 +164,31 @@ def test_refused(values: list[list[float]]) -> None:
         rank_sets(values, rng=rng())
     with pytest.raises(ValueError, match="level"):
         rank_sets([[1, 0], [0, 1]], rng=rng(), level=0.0)
+
+
+def test_clusters_of_unequal_size_count_for_fewer() -> None:
+    """One cluster of most items makes a design of few clusters, and a warning says so."""
+    labels = np.repeat(np.arange(20), [200] + [2] * 19)
+    scores = answers([0.6, 0.6], len(labels))
+    found = rank_sets(scores, labels, rng=rng(), resamples=200)
+    assert "worth 1.4 of one size" in found.warnings[0]
+    apart = np.stack([0.5 + 0.03 * rng().normal(size=20)[labels], np.full(len(labels), 0.4)])
+    assert rank_sets(apart, labels, rng=rng()).high == (2, 2)
+    assert rank_sets(apart, np.arange(len(labels)) % 20, rng=rng()).high == (1, 2)
+    even = rank_sets(scores, np.arange(len(labels)) % 20, rng=rng(), resamples=200)
+    assert not even.warnings
+
+
+def test_a_model_better_on_every_item_is_told() -> None:
+    """All right beside all wrong has no spread to resample, and is told apart all the same."""
+    found = rank_sets([[1] * 30, [0] * 30, [0] * 30], rng=rng())
+    assert (found.low, found.high) == ((1, 2, 2), (1, 3, 3))
+    few = rank_sets([[1] * 4, [0] * 4], rng=rng())
+    assert (few.low, few.high) == ((1, 1), (2, 2))
+
+
+def test_rounding_errors_are_no_rank() -> None:
+    """The same scores in another order share a rank."""
+    scores = np.array([0.1, 0.2, 0.3, 0.7] * 5)
+    found = rank_sets([scores, np.sort(scores)], rng=rng(), resamples=50)
+    assert found.rank == (1, 1)

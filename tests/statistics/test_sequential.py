@@ -281,7 +281,7 @@ def test_fewer_observations_than_units_are_refused() -> None:
     """A unit holds at least one observation, and refused values are not taken in."""
     sequence = sequential.MeanSequence()
     sequence.add([0.5, 1.0])
-    with pytest.raises(ValueError, match="n: 1; allowed: from 2"):
+    with pytest.raises(ValueError, match="n: 1; allowed: whole numbers from 2"):
         sequence.estimate(n=1)
     with pytest.raises(ValueError, match="values"):
         sequence.add([0.5, 2.0])
@@ -293,3 +293,23 @@ def test_calibration() -> None:
     found = list(sequences.cases(runs=0, quick=True))
     assert [case for case in found if case.surely_breaks()] == []
     assert {case.claimed for case in found} == {True, False}
+
+
+def test_rows_of_strata_keep_the_level_at_every_look() -> None:
+    """Rows from strata of means 0.1 and 0.9, looked at after each: the mean is ever outside in 5 %."""
+    stream, hits, rejected, runs = np.random.default_rng(8), 0, 0, 200
+    for _ in range(runs):
+        rows = (stream.random((150, 2)) < (0.1, 0.9)).astype(float)
+        low, high = sequential.mean_sequence(rows)
+        hits += bool(((low <= 0.5) & (high >= 0.5)).all())
+        rejected += betting.p_values(rows, 0.5)[-1] <= 0.05
+    assert hits >= 0.95 * runs
+    assert rejected <= 0.05 * runs
+
+
+def test_the_evidence_of_a_row_is_that_of_its_units() -> None:
+    """A row counts as its units do one by one, but is only looked at when it is whole."""
+    rows = np.random.default_rng(9).random((40, 3))
+    whole = betting.log_e_values(rows, 0.4)
+    apart = betting.log_e_values(rows.ravel(), 0.4)
+    np.testing.assert_allclose(whole, apart[2::3], atol=1e-9)

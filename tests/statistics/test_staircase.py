@@ -185,3 +185,13 @@ def test_refused() -> None:
     ):
         with pytest.raises(ValueError, match="allowed"):
             found.update(where, scores)
+
+
+def test_a_model_that_is_always_right_is_above_the_hardest_level() -> None:
+    """The interval goes up from the hardest level, where the value is, and the other way round."""
+    for score, end in ((1.0, 5.0), (0.0, 1.0)):
+        found = Staircase([1.0, 2.0, 3.0, 4.0, 5.0], rng=np.random.default_rng(0))
+        found.update(np.arange(60) % 5, np.full(60, score))
+        estimate = found.estimate()
+        assert estimate.value == end
+        assert (estimate.low, estimate.high) == ((end, None) if score else (None, end))

@@ -196,7 +196,7 @@ def test_all_right_is_no_certainty() -> None:
         (lambda: tolerance.normal([0.5, 1.5]), "allowed: 0.0 to 1.0"),
         (lambda: tolerance.ranked([0.5], content=1.0), "content: 1.0"),
         (lambda: tolerance.fewest(level=0.0), "level: 0.0"),
-        (lambda: tolerance.normal_factor(1), "n: 1; allowed: from 2"),
+        (lambda: tolerance.normal_factor(1), "n: 1; allowed: whole numbers from 2"),
         (lambda: tolerance.beta_binomial([1, 2], [3]), "asked: 1 values; allowed: 2"),
         (lambda: tolerance.beta_binomial([1.5, 2], [3, 3]), "right: 1.5; allowed: integers"),
         (lambda: tolerance.beta_binomial([4, 2], [3, 3]), "allowed: 0 to `asked`"),
@@ -218,3 +218,13 @@ def test_what_is_promised_is_kept() -> None:
     assert {case.part for case in found} == {"power", "coverage"}
     assert any(case.claimed for case in found)
     assert [case for case in found if case.surely_breaks()] == []
+
+
+def test_scores_that_pile_up_below_their_bound_are_not_called_normal() -> None:
+    """Skewed scores near 1, for which the normal bound is too high, always carry a warning."""
+    rng = np.random.default_rng(0)
+    for n in (10, 50, 200, 1000):
+        found = tolerance.normal(rng.beta(9, 1.2, size=n), content=0.95)
+        assert any("cannot be normal" in warning for warning in found.warnings)
+    clear = tolerance.normal(rng.normal(0.5, 0.05, size=50), content=0.95)
+    assert clear.warnings == ()

@@ -1,17 +1,21 @@
 """Statistics: arrays in, estimates out; knows nothing of models or items.
 
-Modules by subject: `proportions`, `means`, `ratios` and `stratified` for one number, `resampling`
-and `wild_bootstrap` for intervals by resampling clusters, `pairs`, `paired_tests`,
-`paired_proportions` and `equivalence` for models on the same items, `ranks` for where each stands,
-`grouped` for the levels of a factor, `psychometric` for accuracy along difficulty, `logistic` for
-its likelihood, `staircase` for which difficulty to ask next, `item_response` for many models on
-many items, `saturation` for the room above a score, `missing` for what could not be scored,
-`designs`, `components` (by `quadratic` forms or `reml`), `budget`, `gauge` and `generalizability`
-for where the spread of scores comes from, `planning` for how much to ask, `tolerance` for what most
-deployments reach, `charts` (by `control_rules`, with their `run_lengths`), `e_detectors` and
-`drift` for nights, `misclassification`, `prediction_powered` and `agreement` for judges, `betting`
-and `sequential` for stopping at will, `deployment` for what scores foretell, and `multiplicity` for
-many tests at once.
+| subject | modules |
+|---|---|
+| one number | `proportions`, `means`, `ratios`, `stratified`, `missing`, `grouped` |
+| its interval | `clustered` standard errors; `resampling`, `wild_bootstrap` |
+| comparisons on the same items | `pairs`, `paired_tests`, `paired_proportions`, `equivalence`, `ranks` |
+| many tests at once | `multiplicity` |
+| uncertainty budget | `designs`, `components` (by `quadratic` forms or `reml`), `budget` |
+| gauge R&R and the D-study | `gauge`, `generalizability` |
+| tolerance and planning | `tolerance`, `planning` |
+| stopping at will | `betting`, `sequential` |
+| difficulty | `psychometric`, `logistic`, `staircase`, `item_response`, `saturation` |
+| drift | `charts`, `control_rules`, `run_lengths`, `e_detectors`, `drift` |
+| judges and deployment | `misclassification`, `prediction_powered`, `agreement`; `deployment` |
+
+Results are `estimate.Estimate` and others of their kind; `checks` refuses what cannot be used, and
+`distributions` has the quantiles and tails.
 """
 
 from modelmetry.statistics import (
@@ -19,6 +23,7 @@ from modelmetry.statistics import (
     betting,
     budget,
     charts,
+    clustered,
     components,
     control_rules,
     deployment,
@@ -66,6 +71,7 @@ __all__ = [
     "betting",
     "budget",
     "charts",
+    "clustered",
     "components",
     "control_rules",
     "deployment",

@@ -24,8 +24,9 @@ from modelmetry.statistics.estimate import Estimate
 MOST_CATEGORIES = 200
 """More distinct ratings than these are no categories."""
 
-FEW_UNUSUAL = 12
-"""Below so many units outside a category that is much the commonest, a warning says so."""
+FEW_UNUSUAL = 5
+"""Below so many units that two raters would by chance both put outside a category that is much the
+commonest, a warning says so."""
 
 _COMMONEST = 0.6
 
@@ -139,8 +140,10 @@ def krippendorff_alpha(
     if metric not in ("nominal", "ordinal", "interval"):
         raise ValueError(f"metric: {metric}; allowed: nominal, ordinal, interval")
     table = _table(ratings)
-    if metric != "nominal" and table.dtype.kind not in "buif":
-        raise ValueError(f"ratings: texts; allowed: numbers for the {metric} metric")
+    if metric != "nominal":
+        if table.dtype.kind == "U" or np.isinf(table).any():
+            raise ValueError(f"ratings: texts or infinite; allowed: numbers for {metric} metrics")
+        table = table.astype(np.float64)
     known = table != "" if table.dtype.kind == "U" else ~np.isnan(table.astype(np.float64))
     enough = known.sum(axis=1) >= 2
     if not enough.any():
@@ -202,16 +205,18 @@ def _coefficient(
     larger = linear(mean, weights * (observed - mean - scale * moved), weights, codes, count)
     high = max(ratio.high, score_bounds(larger, level, bounds)[1])
     warnings = list(ratio.warnings)
-    if common > _COMMONEST and (1 - common) * count < FEW_UNUSUAL:
+    if common > _COMMONEST and (1 - common) ** 2 * count < FEW_UNUSUAL:
         warnings.append(
             f"{common:.0%} of the ratings are in one category: the agreement by chance is rough, and"
             " so is the interval"
         )
+    value = 1 - mean / expected
     return replace(
         ratio,
-        value=1 - mean / expected,
+        value=value,
         std_error=ratio.std_error / expected,
-        low=1 - high / expected,
+        # No agreement is below -1, though an interval of disagreement may reach further.
+        low=min(value, max(-1.0, 1 - high / expected)),
         high=1 - ratio.low / expected,
         warnings=tuple(warnings),
     )

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modelmetry.statistics.checks import Codes, Floats, numbers, within
+from modelmetry.statistics.checks import Codes, Floats, numbers, two_dimensional, within
 
 Alternative = Literal["two-sided", "greater", "less"]
 
@@ -124,10 +124,10 @@ def observations(values: ArrayLike, bounds: tuple[float, float]) -> Floats:
     Raises:
         ValueError: There are none, or one is NaN or outside the bounds.
     """
-    given = np.asarray(values, dtype=np.float64)
-    found = numbers("values", given.reshape(-1) if given.ndim == 2 else given)
+    rows = np.ndim(values) == 2
+    found = two_dimensional("values", values, "(n, strata)") if rows else numbers("values", values)
     within("values", found, bounds)
-    return found.reshape(given.shape)
+    return found
 
 
 def finite_bounds(bounds: tuple[float, float]) -> tuple[float, float]:

@@ -221,10 +221,11 @@ def control_chart(
 def _nights(values: ArrayLike, errors: ArrayLike) -> tuple[Floats, Floats]:
     found = numbers("values", values)
     spread = numbers("errors", errors, len(found))
-    if spread.min() <= 0:
+    variances = spread**2
+    if spread.min() <= 0 or not variances.all():
         night = int(np.argmin(spread))
         raise ValueError(
             f"errors: that of night {night} is {spread[night]}; allowed: above 0 (where all items"
             " of a night agree, the interval's half-width over its quantile)"
         )
-    return found, spread**2
+    return found, variances

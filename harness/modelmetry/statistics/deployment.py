@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modelmetry.statistics.checks import Floats, fraction, numbers
+from modelmetry.statistics.checks import Floats, fraction, numbers, two_dimensional, within
 from modelmetry.statistics.distributions import t_quantile, two_sided
 from modelmetry.statistics.estimate import Estimate
 
@@ -63,6 +63,7 @@ def predict(
     errors: ArrayLike | None = None,
     new_errors: ArrayLike | None = None,
     level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
 ) -> Deployment:
     """Predict the outcome in deployment of new models from models that are deployed already.
 
@@ -85,15 +86,17 @@ def predict(
         errors: Standard errors of `scores`, shape (k, s), or None.
         new_errors: Standard errors of `new`, of its shape, or None; needs `errors`.
         level: Level of the predictive intervals, in (0, 1).
+        bounds: Lowest and highest possible outcome, which predictions are cut to; None for any.
 
     Raises:
-        ValueError: Fewer than four models, shapes that differ, NaN, negative errors, or a suite or an
-            outcome that is the same for all models.
+        ValueError: Fewer than four models, shapes that differ, NaN, negative errors, an outcome
+            outside the bounds, or a suite or an outcome that is the same for all models.
     """
     fraction("level", level)
     table, found = _checked(scores, outcome)
+    within("outcome", found, bounds)
     models, suites = table.shape
-    fresh = _matrix("new", np.atleast_2d(np.asarray(new, dtype=np.float64)), suites)
+    fresh = _matrix("new", np.atleast_2d(np.asarray(new)), suites)
     old = _errors("errors", errors, suites, models)
     excess = _excess(old, _errors("new_errors", new_errors, suites, len(fresh)), fresh)
     fit = _fitted(table, found)
@@ -113,7 +116,7 @@ def predict(
         for row, more in zip(fresh, excess, strict=True)
     )
     return Deployment(
-        predicted=predicted,
+        predicted=tuple(_cut(one, bounds) for one in predicted),
         error=error,
         baseline=baseline,
         skill=skill,
@@ -291,6 +294,22 @@ def _predicted(
     )
 
 
+def _cut(found: Estimate, bounds: tuple[float, float] | None) -> Estimate:
+    """A prediction within the bounds; without interval where all of that lies beyond them."""
+    if bounds is None:
+        return found
+    value = min(bounds[1], max(bounds[0], found.value))
+    low, high, warnings = found.low, found.high, list(found.warnings)
+    if value != found.value:
+        warnings.append(f"the prediction, {found.value:.3g}, is cut to the bounds")
+    if low is not None and high is not None:
+        low, high = max(bounds[0], low), min(bounds[1], high)
+        if low >= high:
+            low = high = None
+            warnings.append("the whole interval lies outside the bounds: there is none")
+    return replace(found, value=value, low=low, high=high, warnings=tuple(warnings))
+
+
 def _doubts(models: int, skill: float) -> list[str]:
     found = []
     if models < FEW_MODELS:
@@ -315,7 +334,7 @@ def _noisy(table: Floats, errors: Floats | None) -> list[str]:
 def _errors(name: str, errors: ArrayLike | None, suites: int, models: int) -> Floats | None:
     if errors is None:
         return None
-    found = _matrix(name, np.atleast_2d(np.asarray(errors, dtype=np.float64)), suites, models)
+    found = _matrix(name, np.atleast_2d(np.asarray(errors)), suites, models)
     if found.min() < 0:
         raise ValueError(f"{name}: {found.min()}; allowed: from 0")
     return found
@@ -331,29 +350,25 @@ def _excess(old: Floats | None, young: Floats | None, fresh: Floats) -> Floats:
 
 
 def _matrix(name: str, values: ArrayLike, suites: int, rows: int | None = None) -> Floats:
-    found = np.asarray(values, dtype=np.float64)
-    if found.ndim != 2 or found.shape[1] != suites or rows not in (None, len(found)):
-        wanted = f"({'m' if rows is None else rows}, {suites})"
+    wanted = f"({'m' if rows is None else rows}, {suites})"
+    found = two_dimensional(name, values, wanted)
+    if found.shape[1] != suites or rows not in (None, len(found)):
         raise ValueError(f"{name}: shape {found.shape}; allowed: {wanted}")
-    numbers(name, found.reshape(-1))
     return found
 
 
 def _checked(scores: ArrayLike, outcome: ArrayLike) -> tuple[Floats, Floats]:
-    table = np.asarray(scores, dtype=np.float64)
-    if table.ndim != 2:
-        raise ValueError(f"scores: shape {table.shape}; allowed: (models, suites)")
-    if len(table) < FEWEST_MODELS:
+    given = two_dimensional("scores", scores, "(models, suites)")
+    if len(given) < FEWEST_MODELS:
         raise ValueError(
-            f"scores: {len(table)} models; allowed: {FEWEST_MODELS} or more to predict at all"
+            f"scores: {len(given)} models; allowed: {FEWEST_MODELS} or more to predict at all"
         )
-    numbers("scores", table.reshape(-1))
-    found = numbers("outcome", outcome, len(table))
-    for suite, column in enumerate(table.T):
+    found = numbers("outcome", outcome, len(given))
+    for suite, column in enumerate(given.T):
         if np.ptp(column) == 0:
             raise ValueError(
                 f"scores: suite {suite} is {column[0]} for all models; allowed: scores that differ"
             )
     if np.ptp(found) == 0:
         raise ValueError(f"outcome: {found[0]} for all models; allowed: outcomes that differ")
-    return table, found
+    return given, found

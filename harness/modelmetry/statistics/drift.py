@@ -88,9 +88,9 @@ class Contrast:
         estimate: The contrast, in the unit of the scores.
         p: Two-sided p-value of 0.
         p_adjusted: `p` corrected for all contrasts of the night by Holm.
-        supported: Whether `p_adjusted` is below the error rate.
-        ruled_out: Whether the contrast lies within the margin: its interval at level 1 - 2 * error
-            rate does (two one-sided tests).
+        supported: Whether `p_adjusted` is below alpha.
+        ruled_out: Whether the contrast lies within the margin: its interval at level 1 - 2 alpha
+            does (two one-sided tests).
     """
 
     explanation: str
@@ -117,10 +117,10 @@ class Attribution:
     warnings: tuple[str, ...] = ()
 
 
-def attribute(changes: Changes, *, margin: float, error_rate: float = 0.05) -> Attribution:
+def attribute(changes: Changes, *, margin: float, alpha: float = 0.05) -> Attribution:
     """Say which explanations of a change the data support; the module's tables are the rules.
 
-    All contrasts are tested as one family, so that with probability 1 - `error_rate` nothing is
+    All contrasts are tested as one family, so that with probability 1 - alpha nothing is
     blamed that did not move. "Nothing moved" is said only where every contrast is shown to be
     smaller than the margin: Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15,
     657-680.
@@ -128,31 +128,31 @@ def attribute(changes: Changes, *, margin: float, error_rate: float = 0.05) -> A
     Args:
         changes: Change of each series.
         margin: Largest contrast that counts as none, > 0, in the unit of the scores.
-        error_rate: Probability of blaming what did not move, in (0, 1/2).
+        alpha: Probability of blaming what did not move, in (0, 1/2).
 
     Raises:
-        ValueError: The margin or the error rate is out of range, or a change has neither a standard
+        ValueError: The margin or alpha is out of range, or a change has neither a standard
             error above 0 nor an interval.
     """
-    fraction("error_rate", 2 * error_rate)
+    fraction("alpha", alpha, below=0.5)
     if not 0 < margin < math.inf:
         raise ValueError(f"margin: {margin}; allowed: numbers above 0")
     found = [
-        (explanation, *_contrast(explanation, signs, changes, 1 - error_rate))
+        (explanation, *_contrast(explanation, signs, changes, 1 - alpha))
         for explanation, signs in _CONTRASTS
         if changes.judge is not None or "judge" not in signs
     ]
     p_values = [t_p_value(e.value / (e.std_error or 1.0), df) for _, e, df in found]
     contrasts = []
     for (name, estimate, df), p, adjusted in zip(found, p_values, holm(p_values), strict=True):
-        half = two_sided(1 - 2 * error_rate, df) * (estimate.std_error or 0.0)
+        half = two_sided(1 - 2 * alpha, df) * (estimate.std_error or 0.0)
         up = estimate.value > 0
         contrast = Contrast(
             explanation=_OTHER_WAY.get(name, name) if up == (name == HARDER) else name,
             estimate=estimate,
             p=p,
             p_adjusted=float(adjusted),
-            supported=bool(adjusted < error_rate),
+            supported=bool(adjusted < alpha),
             ruled_out=abs(estimate.value) + half < margin,
         )
         contrasts.append(contrast)

@@ -56,8 +56,7 @@ def equivalence(found: Paired, margin: float, *, alpha: float = 0.05) -> Equival
     Raises:
         ValueError: The margin or alpha is out of range.
     """
-    if not 0 < fraction("alpha", alpha) < 0.5:
-        raise ValueError(f"alpha: {alpha}; allowed: between 0 and 0.5, both excluded")
+    fraction("alpha", alpha, below=0.5)
     if not 0 < margin < (found.span or float("inf")):
         most = "" if found.span is None else f" and below {found.span:g}"
         raise ValueError(f"margin: {margin}; allowed: above 0{most}")
@@ -87,12 +86,19 @@ def verdict(p_equivalent: float, p_different: float, *, alpha: float = 0.05) -> 
     Args:
         p_equivalent: p-value of equivalence, from `tost`.
         p_different: Two-sided p-value of no difference.
-        alpha: Error rate of either.
+        alpha: Error rate of either, in (0, 1).
 
     Returns:
         `equivalent within the margin`, `different`, `different, but within the margin`, or
         `undecided`.
+
+    Raises:
+        ValueError: A number is out of range.
     """
+    fraction("alpha", alpha)
+    for name, p in (("p_equivalent", p_equivalent), ("p_different", p_different)):
+        if not 0 <= p <= 1:
+            raise ValueError(f"{name}: {p}; allowed: 0 to 1")
     small, there = p_equivalent < alpha, p_different < alpha
     if small:
         return "different, but within the margin" if there else "equivalent within the margin"

@@ -181,10 +181,12 @@ def crossed(
     Raises:
         ValueError: Fewer than two values, NaN, shapes that differ, or a number out of range.
     """
+    if pool is not None:
+        fraction("pool", pool)
     factors = {"part": parts, "operator": operators}
     found = variance_components(values, factors)
     p = None if pool is None else _interaction_p(found)
-    pooled = pool is not None and p is not None and p > fraction("pool", pool)
+    pooled = pool is not None and p is not None and p > pool
     if pooled:
         found = variance_components(values, factors, ["part", "operator"])
     gauge = resolution(found, {}, part="part", level=level)
@@ -205,7 +207,8 @@ def _interaction_p(components: Components) -> float | None:
         return None
     part, operator, both, residual = components.components
     if residual.unbiased <= 0:
-        return 0.0
+        # Repeats that agree to the last digit: any interaction is surely there, and none is not.
+        return 0.0 if both.unbiased > 0 else 1.0
     square = residual.unbiased + components.sizes["repeat"] * both.unbiased
     df = (part.levels - 1) * (operator.levels - 1)
     return f_tail(square / residual.unbiased, df, components.n - both.levels)

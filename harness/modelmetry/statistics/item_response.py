@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modelmetry.statistics.checks import Codes, Floats, fraction
+from modelmetry.statistics.checks import Codes, Floats, floats, fraction
 from modelmetry.statistics.distributions import two_sided
 from modelmetry.statistics.estimate import Estimate
 
@@ -164,11 +164,11 @@ def two_parameter(scores: ArrayLike, *, level: float = 0.95) -> ItemResponse:
 
 def _checked(scores: ArrayLike) -> tuple[Floats, Floats, Codes, tuple[str, ...]]:
     """Scores with 0 for missing, which were asked, the items kept, and warnings."""
-    given = np.asarray(scores, dtype=np.float64)
+    given = floats("scores", scores)
     if given.ndim != 2:
         raise ValueError(f"scores: shape {given.shape}; allowed: (models, items)")
     if len(given) < FEWEST_MODELS:
-        raise ValueError(f"models: {len(given)}; allowed: {FEWEST_MODELS} or more")
+        raise ValueError(f"scores: {len(given)} models; allowed: {FEWEST_MODELS} or more")
     there = ~np.isnan(given)
     seen = given[there]
     if len(seen) and (seen.min() < 0 or seen.max() > 1):

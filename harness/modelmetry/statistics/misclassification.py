@@ -72,7 +72,7 @@ def corrected_rate(
                 "no rate agrees with these errors of the judge: were they found on items like these?"
             )
         if not sure or low >= 1 or high <= 0:
-            low, high = 0.0, 1.0
+            error, low, high = (error if sure else None), 0.0, 1.0
         low, high = max(0.0, min(low, value)), min(1.0, max(high, value))
     return Estimate(
         value=value,
@@ -90,15 +90,15 @@ def corrected_rate(
 
 def _interval(
     positive: Estimate, sensitivity: Estimate, specificity: Estimate, level: float
-) -> tuple[float, float, float, bool]:
-    """Standard error and ends before cutting, and whether the judge is surely better than a coin."""
+) -> tuple[float | None, float, float, bool]:
+    """Standard error, ends before cutting, and whether the judge is surely better than a coin."""
     z = two_sided(level)
     rate, rate_variance = _moved(positive, z * z / 2)
     right, right_variance = _moved(sensitivity, 1.0)
     clear, clear_variance = _moved(specificity, 1.0)
     gain = right + clear - 1
     if gain <= 0:
-        return math.inf, 0.0, 1.0, False
+        return None, 0.0, 1.0, False
     middle = (rate + clear - 1) / gain
     terms = [rate_variance, middle**2 * right_variance, (1 - middle) ** 2 * clear_variance]
     total = sum(terms)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modelmetry.statistics.checks import numbers, partition, within
+from modelmetry.statistics.checks import floats, numbers, partition, within
 from modelmetry.statistics.estimate import Estimate
 from modelmetry.statistics.means import UNIT, mean
 
@@ -40,7 +40,7 @@ def worst_and_best(
         ValueError: No values, NaN among the scored, values outside the bounds, or shapes that differ.
     """
     known = np.asarray(scored, dtype=bool)
-    given = np.asarray(values, dtype=np.float64)
+    given = floats("values", values)
     if given.ndim != 1 or known.shape != given.shape:
         raise ValueError(f"scored: shape {known.shape}; allowed: that of values, {given.shape}")
     units, _ = partition(clusters, len(given))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from modelmetry.statistics.checks import fraction
+from modelmetry.statistics.checks import fraction, whole
 from modelmetry.statistics.distributions import two_sided
 from modelmetry.statistics.estimate import Estimate
 from modelmetry.statistics.proportions import wilson_bounds
@@ -123,23 +123,26 @@ def _joined(a: float, b: float, phi: float) -> float:
 
 def _pairs(both: int, only_a: int, only_b: int, neither: int, level: float) -> int:
     fraction("level", level)
-    counts = (both, only_a, only_b, neither)
-    if any(count < 0 or count != int(count) for count in counts) or not sum(counts):
-        raise ValueError(f"pairs: {counts}; allowed: four whole numbers from 0, not all 0")
-    return int(sum(counts))
+    counts = {"both": both, "only_a": only_a, "only_b": only_b, "neither": neither}
+    n = sum(whole(name, count, 0) for name, count in counts.items())
+    if not n:
+        raise ValueError(f"{', '.join(counts)}: all 0; allowed: one pair or more")
+    return n
 
 
 def _estimate(
     only_a: int, only_b: int, n: int, level: float, low: float, high: float, method: str
 ) -> Estimate:
     value = (only_a - only_b) / n
+    alike = n in (only_a, only_b) or only_a == only_b == 0
     return Estimate(
         value=value,
-        std_error=math.sqrt(max(0.0, (only_a + only_b) / n - value**2) / n),
+        std_error=0.0 if alike else math.sqrt(((only_a + only_b) / n - value**2) / n),
         low=low,
         high=high,
         level=level,
         n=n,
         clusters=n,
         method=f"paired difference; {method}",
+        warnings=("all pairs differ by the same: read the interval, not the error",) * alike,
     )

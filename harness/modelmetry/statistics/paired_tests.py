@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modelmetry.statistics.checks import Floats, numbers, partition
+from modelmetry.statistics.checks import Floats, numbers, partition, two_dimensional, whole
 from modelmetry.statistics.distributions import chi_square_tail, coin_tail
 
 EXHAUSTIVE = 14
@@ -37,11 +37,10 @@ def mcnemar(only_a: int, only_b: int, *, mid: bool = True) -> float:
         mid: Whether to give the mid-p.
 
     Raises:
-        ValueError: A count is negative.
+        ValueError: A count is negative or not whole.
     """
-    if only_a < 0 or only_b < 0:
-        raise ValueError(f"discordant pairs: {only_a} and {only_b}; allowed: counts from 0")
-    n, fewer = only_a + only_b, min(only_a, only_b)
+    first, second = whole("only_a", only_a, 0), whole("only_b", only_b, 0)
+    n, fewer = first + second, min(first, second)
     tail = coin_tail(fewer, n)
     if mid:
         tail = (tail + coin_tail(fewer - 1, n)) / 2
@@ -77,8 +76,7 @@ def sign_flip(
     """
     found = numbers("deltas", deltas)
     codes, count = partition(clusters, len(found))
-    if resamples < 1:
-        raise ValueError(f"resamples: {resamples}; allowed: 1 or more")
+    whole("resamples", resamples, 1)
     sums = np.bincount(codes, weights=found, minlength=count)
     sums = sums[np.abs(sums) > _ROUNDING * max(1.0, float(np.abs(found).max()))]
     if not len(sums):
@@ -171,8 +169,7 @@ def cochrans_q(
         ValueError: Fewer than two models, no items, NaN, shapes that differ, or no resamples.
     """
     scores = matrix(values)
-    if resamples < 1:
-        raise ValueError(f"resamples: {resamples}; allowed: 1 or more")
+    whole("resamples", resamples, 1)
     k, n = scores.shape
     codes, count = partition(clusters, n)
     sums = np.stack([np.bincount(codes, weights=row, minlength=count) for row in scores], axis=1)
@@ -211,7 +208,7 @@ def matrix(values: ArrayLike) -> Floats:
     Raises:
         ValueError: Fewer than two models, no items, or NaN.
     """
-    found = np.asarray(values, dtype=np.float64)
-    if found.ndim != 2 or len(found) < 2:
-        raise ValueError(f"values: shape {found.shape}; allowed: (models, items), 2 models or more")
-    return np.stack([numbers(f"values of model {i}", row) for i, row in enumerate(found)])
+    found = two_dimensional("values", values, "(models, items), 2 models or more")
+    if len(found) < 2:
+        raise ValueError("values: one model; allowed: 2 or more")
+    return found

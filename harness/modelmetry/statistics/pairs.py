@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
+from modelmetry.statistics import planning
 from modelmetry.statistics.checks import Codes, Floats, fraction, numbers, partition, within
 from modelmetry.statistics.clustered import Linear, linear, roughness
-from modelmetry.statistics.distributions import t_p_value, t_quantile, two_sided
+from modelmetry.statistics.distributions import t_p_value, two_sided
 from modelmetry.statistics.estimate import Comparison, Estimate
 from modelmetry.statistics.means import UNIT
 from modelmetry.statistics.multiplicity import CORRECTIONS
@@ -194,18 +195,7 @@ def _estimate(found: Paired, level: float, unscored: int) -> Estimate:
         warnings.append(f"all clusters differ by the same: {instead}")
     if mean.clusters > 1:
         warnings.extend(roughness(mean, None))
-    return Estimate(
-        value=mean.value,
-        std_error=mean.std_error,
-        low=None if ends is None else ends[0],
-        high=None if ends is None else ends[1],
-        level=level,
-        n=mean.n,
-        clusters=mean.clusters,
-        unscored=unscored,
-        method=method,
-        warnings=tuple(warnings),
-    )
+    return mean.reported(ends, level=level, unscored=unscored, method=method, warnings=warnings)
 
 
 def compare(
@@ -251,7 +241,7 @@ def compare(
         p=p,
         p_adjusted=p,
         family_size=1,
-        detectable=detectable(estimate),
+        detectable=detectable(found),
         p_exact=p_exact,
         exact_method=exact_method,
     )
@@ -288,8 +278,8 @@ def adjusted(comparisons: Sequence[Comparison], correction: str = "holm") -> lis
         return []
     correct, size = CORRECTIONS[correction], len(comparisons)
     corrected = correct([comparison.p for comparison in comparisons])
-    # Where no margin was stated there is nothing to correct.
-    claims = correct([c.equivalence.p if c.equivalence else 1.0 for c in comparisons])
+    stated = [c.equivalence.p for c in comparisons if c.equivalence]
+    claims = iter(correct(stated) if stated else ())
     return [
         replace(
             comparison,
@@ -297,33 +287,41 @@ def adjusted(comparisons: Sequence[Comparison], correction: str = "holm") -> lis
             family_size=size,
             correction=correction,
             equivalence=(
-                replace(comparison.equivalence, p_adjusted=float(claim))
+                replace(comparison.equivalence, p_adjusted=float(next(claims)))
                 if comparison.equivalence
                 else None
             ),
         )
-        for comparison, p, claim in zip(comparisons, corrected, claims, strict=True)
+        for comparison, p in zip(comparisons, corrected, strict=True)
     ]
 
 
-def detectable(estimate: Estimate, *, power: float = 0.8, level: float = 0.95) -> float:
+def detectable(found: Paired, *, power: float = 0.8, level: float = 0.95) -> float:
     """The smallest true difference that a design like this would show with some power.
 
-    (t_{(1 + level)/2} + t_{power}) * SE with clusters - 1 degrees of freedom, which tends to
-    (1.960 + 0.842) * SE: Miller (2024), arXiv 2411.00640. Where the standard error is 0
-    the interval's half-width stands for it. 1, the largest difference of scores, is also the answer
-    where more would be needed, or where there is no interval.
+    By `planning.detectable`, from the variance of the clusters' means and that of single items. Where
+    nothing differs, the interval's half-width stands for the standard error. The largest possible
+    difference is also the answer where more would be needed, or where there is no interval.
 
     Args:
-        estimate: A difference.
-        power: Probability of finding it, in (0, 1).
+        found: From `paired`.
+        power: Probability of finding it, in (1 - level, 1).
         level: One minus the two-sided error rate of the test, in (0, 1).
+
+    Raises:
+        ValueError: A number is outside its range.
     """
-    if estimate.low is None or estimate.high is None or not estimate.clusters > 1:
-        return 1.0
-    df = estimate.clusters - 1
-    error = estimate.std_error or 0.0
-    if error == 0:
-        error = (estimate.high - estimate.low) / 2 / two_sided(estimate.level, df)
-    quantiles = two_sided(fraction("level", level), df) + t_quantile(fraction("power", power), df)
-    return min(1.0, quantiles * error)
+    ends, span = found.bounds(fraction("level", level)), found.span or 1.0
+    if ends is None:
+        return span
+    mean = found.mean
+    error = mean.std_error or (ends[1] - ends[0]) / 2 / two_sided(level, found.df)
+    clusters, items = max(2, round(mean.effective)), round(mean.n / mean.clusters)
+    of_mean = clusters * (error / span) ** 2
+    of_item = max(of_mean, float(found.deltas.var()) / span**2)
+    # Of clusters that are one item there is nothing to part.
+    noise = (of_item - of_mean) * items / (items - 1) if items > 1 else 0.0
+    parts = planning.Variances(between=max(0.0, of_mean - noise / items), noise=noise)
+    design = planning.Design(clusters=clusters, repeats=items)
+    most = planning.detectable(parts, design, power=power, level=level)
+    return span if most is None else span * most

@@ -7,7 +7,7 @@ The variance of one problem's mean score, or of its difference between two model
 with W wordings of each problem and K repeats of each wording, and n independent problems (clusters)
 share it: SE^2 = variance / n. Source: Miller (2024), Adding error bars to evals, arXiv 2411.00640,
 sections 3 and 5; the parts are those of a two-way analysis of variance, Searle, Casella and
-McCulloch (1992), Variance components, section 4.3.
+McCulloch (1992), Variance components, chapter 4.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modelmetry.statistics.checks import fraction, numbers, partition
+from modelmetry.statistics.checks import fraction, numbers, partition, whole
 from modelmetry.statistics.distributions import two_sided
 
 MOST = 10**9
@@ -45,10 +45,9 @@ class Design:
     repeats: int = 1
 
     def __post_init__(self) -> None:
-        """Check that none is below 1."""
+        """Check that all are whole and none is below 1."""
         for name in ("clusters", "wordings", "repeats"):
-            if (value := getattr(self, name)) < 1:
-                raise ValueError(f"{name}: {value}; allowed: from 1")
+            whole(name, getattr(self, name), 1)
 
     @property
     def per_cluster(self) -> int:
@@ -123,7 +122,7 @@ def binary(accuracy: float, correlation: float, effect: float = 0.0) -> Variance
     if not -1 <= correlation < 1:
         raise ValueError(f"correlation: {correlation}; allowed: from -1 to below 1")
     p, q = accuracy + effect / 2, accuracy - effect / 2
-    if effect < 0 or p > 1 or q < 0:
+    if not (effect >= 0 and p <= 1 and q >= 0):
         most = 2 * min(accuracy, 1 - accuracy)
         raise ValueError(f"effect: {effect}; allowed: 0 to {most:g} at an accuracy of {accuracy:g}")
     scale = math.sqrt(p * (1 - p) * q * (1 - q))
@@ -150,6 +149,7 @@ def variances(
 
     Items of one cluster and wording are averaged first. What a wording adds to every cluster
     alike is taken out, as a test over clusters never sees it. A part that comes out negative is 0.
+    In a balanced pilot those of `components.variance_components`, which in others takes seconds.
 
     Args:
         values: Mean of each item's repeats, or its difference between two models; shape (n,).
@@ -168,10 +168,9 @@ def variances(
         raise ValueError(f"clusters: {n}; allowed: two or more")
     if not 0 <= noise < math.inf or not 0 < repeats < math.inf:
         raise ValueError(f"noise, repeats: {noise}, {repeats}; allowed: from 0, and above 0")
-    _, cell = np.unique(unit * kinds + text, return_inverse=True)
+    _, first, cell = np.unique(unit * kinds + text, return_index=True, return_inverse=True)
     items = np.bincount(cell)
     value = np.bincount(cell, weights=found) / items
-    first = np.unique(cell, return_index=True)[1]
     unit, text = unit[first], text[first]
     shared = np.bincount(text, weights=value) / np.bincount(text)
     value = value - shared[text]
@@ -225,14 +224,14 @@ def power(
         paired: Whether two models are compared, or one with a known number.
 
     Raises:
-        ValueError: Nothing varies, or the level is outside (0, 1).
+        ValueError: Nothing varies, the effect is not finite, or the level is outside (0, 1).
     """
     from scipy.special import nctdtr, ndtr
 
     fraction("level", level)
     variance = parts.of_mean(design)
-    if not variance > 0:
-        raise ValueError(f"parts: {parts}; allowed: one variance above 0")
+    if not (variance > 0 and math.isfinite(effect)):
+        raise ValueError(f"effect {effect} of {parts}; allowed: finite, one variance above 0")
     if design.clusters < 2:
         return 0.0
     df = design.clusters - 1
@@ -314,11 +313,12 @@ def clusters_needed(
         design = Design(clusters=clusters, wordings=wordings, repeats=repeats)
         return _power(effect, parts, design, level=level, paired=paired) >= power
 
-    low, high = 1, 2
+    high = 2
     while not enough(high):
-        low, high = high, 2 * high
+        high *= 2
         if high > MOST:
             return None
+    low = high // 2
     while high - low > 1:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
@@ -366,7 +366,7 @@ def designs(
 def variance_error(values: ArrayLike) -> float:
     """Standard error of the sample variance, as a share of it: sqrt((m4 / m2^2 - 1) / n).
 
-    Source: Cramer (1946), Mathematical methods of statistics, section 27.4.
+    Source: Cramer (1946), Mathematical methods of statistics, chapter 27.
 
     Args:
         values: One number for each independent unit, shape (n,), not all equal.

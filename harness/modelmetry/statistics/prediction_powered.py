@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modelmetry.statistics.checks import Codes, Floats, fraction, numbers, partition, within
-from modelmetry.statistics.clustered import Linear, estimate, linear
+from modelmetry.statistics.clustered import Linear, all_or_nothing, estimate, linear
 from modelmetry.statistics.distributions import two_sided
 from modelmetry.statistics.estimate import Estimate
 from modelmetry.statistics.means import UNIT
@@ -72,7 +72,9 @@ def prediction_powered_mean(
         tuning = _best(right, seen, others, codes, other_codes)
     rest = right - tuning * seen
     n = len(right)
-    found = linear(rest.mean(), (rest - rest.mean()) / n, np.full(n, 1 / n), codes, count)
+    single = all_or_nothing(right, codes, count, bounds)
+    moved, weights = (rest - rest.mean()) / n, np.full(n, 1 / n)
+    found = linear(rest.mean(), moved, weights, codes, count, yes_or_no=single)
     value = found.value + tuning * float(others.mean())
     what = f"prediction-powered mean, tuning {tuning:.3g}"
     if min(count - spent, other_count) < 2:
@@ -109,9 +111,7 @@ def _with(found: Linear, variance: float, spent: int) -> Linear:
     return replace(
         found,
         squares=squares,
-        # The labels stay as skewed as they are.
-        cubes=found.cubes * (squares / found.squares) ** 1.5 if found.squares > 0 else 0.0,
-        degrees=found.degrees - spent,
+        degrees=max(0.5, found.degrees - spent),
     )
 
 

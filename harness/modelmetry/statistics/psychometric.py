@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modelmetry.statistics.checks import Codes, Floats, fraction, numbers, partition, within
+from modelmetry.statistics.checks import (
+    Codes,
+    Floats,
+    effective_number,
+    fraction,
+    numbers,
+    partition,
+    within,
+)
 from modelmetry.statistics.clustered import FEW_CLUSTERS
 from modelmetry.statistics.distributions import two_sided
 from modelmetry.statistics.estimate import Estimate
@@ -80,8 +88,8 @@ def fit(
     Fisher scoring on the Bernoulli likelihood, which for item means over repeats is the quasi-
     likelihood. Standard errors are cluster sandwiches with G/(G-1), by the delta method. Intervals
     hold what the profile likelihood does not reject: twice the loss of log-likelihood, with the
-    other two parameters free, is held against the squared t quantile with clusters - 1 degrees of
-    freedom, times the ratio of the sandwich to the model's variance (1 where each cluster is one
+    other two parameters free, is held against the squared t quantile with the effective number of
+    clusters less one for degrees of freedom, times the ratio of the sandwich to the model's variance (1 where each cluster is one
     right or wrong answer, and no less in larger ones). So the threshold's interval allows for every
     lapse rate from 0 to 0.2. Where their likelihoods hardly differ (twice the loss is below 1), as
     without easy items, the curve is drawn and the estimates are made at a lapse rate of 0, and the
@@ -174,7 +182,9 @@ class _Falling:
         lapsing = np.array([straight[0], straight[1], MOST_LAPSES / 2])
         self._top = max(found.climb(straight), found.climb(lapsing), key=found.value)
         self._most = found.value(self._top)
-        self._squared = two_sided(level, count - 1) ** 2 if count > 1 else math.inf
+        self._effective = effective_number(codes)
+        self._df = max(0.5, self._effective - 1)
+        self._squared = two_sided(level, self._df) ** 2 if count > 1 else math.inf
         self._shown = self._top
         self._lapse = self._lapses()
         if self._lapse.value == 0:
@@ -341,12 +351,14 @@ class _Falling:
         ends: tuple[float | None, float | None],
         warnings: tuple[str, ...] = (),
     ) -> Estimate:
-        interval = f"profile likelihood interval, {self._count - 1} df"
+        interval = f"profile likelihood interval, {self._df:.4g} df"
         if self._count < 2:
             interval = "no interval"
             warnings = (f"an interval needs at least 2 clusters, got {self._count}", *warnings)
-        elif self._count < FEW_CLUSTERS:
-            warnings = (f"only {self._count} clusters: the interval is rough", *warnings)
+        elif self._effective < FEW_CLUSTERS - 1e-9:
+            uneven = self._count >= FEW_CLUSTERS
+            size = f", worth {self._effective:.1f} of one size" if uneven else ""
+            warnings = (f"only {self._count} clusters{size}: the interval is rough", *warnings)
         return Estimate(
             value=value,
             std_error=error,

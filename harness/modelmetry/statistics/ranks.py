@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modelmetry.statistics.checks import Codes, Floats, fraction, partition
+from modelmetry.statistics.checks import Codes, Floats, effective_number, fraction, partition, whole
 from modelmetry.statistics.clustered import FEW_CLUSTERS
-from modelmetry.statistics.distributions import normal_quantile_of_heads, normal_scores
+from modelmetry.statistics.distributions import normal_quantile_of_heads, normal_scores, t_quantile
 from modelmetry.statistics.paired_tests import matrix
 from modelmetry.statistics.resampling import resampled_means
 
@@ -69,8 +70,10 @@ def rank_sets(
     476-518; Romano and Wolf (2005), Econometrica 73, 1237-1282.
 
     For few clusters two steps are this package's own. A difference is measured by the normal quantile
-    that Student's t with clusters - 1 degrees of freedom gives it; and it counts for no more than
-    the clusters in which the two models differ would if all of them fell the same way, as coins do.
+    that Student's t gives it, with the effective number of clusters less one for degrees of freedom;
+    and it counts for no more than the clusters in which the two models differ would if all of them
+    fell the same way, as coins do. Where all clusters differ by the same, which no resample can show,
+    it is held against the normal quantile for all k (k - 1) claims together.
 
     Args:
         values: Score of each of k models on each item, shape (k, n), k >= 2.
@@ -85,6 +88,7 @@ def rank_sets(
     """
     scores = matrix(values)
     fraction("level", level)
+    whole("resamples", resamples, 1)
     k, n = scores.shape
     codes, count = partition(clusters, n)
     means = scores.mean(axis=1)
@@ -97,11 +101,14 @@ def rank_sets(
         drawn = resampled_means(scores, codes, rng=rng, resamples=resamples)
         better = _stepped_down(distances, drawn - means, level)
         method = f"step-down bootstrap over {count:,} clusters, {resamples:,} resamples"
-        if count < FEW_CLUSTERS:
-            warnings.append(f"only {count} clusters: rank intervals are rough")
+        effective = effective_number(codes)
+        # Sums of weights round: ten equal clusters are ten.
+        if effective < FEW_CLUSTERS - 1e-9:
+            uneven = f", worth {effective:.1f} of one size" if count >= FEW_CLUSTERS else ""
+            warnings.append(f"only {count} clusters{uneven}: rank intervals are rough")
     return Ranks(
         values=tuple(means.tolist()),
-        rank=tuple((1 + (means[None, :] > means[:, None]).sum(axis=1)).tolist()),
+        rank=tuple((1 + (means[None, :] > means[:, None] + _ROUNDING).sum(axis=1)).tolist()),
         low=tuple((1 + better.sum(axis=0)).tolist()),
         high=tuple((k - better.sum(axis=1)).tolist()),
         group=_groups(means, better),
@@ -126,7 +133,7 @@ def _distances(scores: Floats, means: Floats, codes: Codes, count: int) -> Float
     )
     with np.errstate(divide="ignore", invalid="ignore"):
         statistics = np.where(np.abs(ahead) > _ROUNDING, ahead / errors, 0.0)
-    distances = normal_scores(statistics, count - 1)
+    distances = normal_scores(statistics, max(0.5, effective_number(codes) - 1))
     return np.sign(distances) * np.minimum(np.abs(distances), normal_quantile_of_heads(differing))
 
 
@@ -148,7 +155,8 @@ def _stepped_down(distances: Floats, drawn: Floats, level: float) -> np.ndarray:
     """
     k = len(distances)
     errors = _errors(np.atleast_2d(np.cov(drawn.T, bias=True)))
-    open_, better = ~np.eye(k, dtype=bool) & (errors > 0), np.zeros((k, k), dtype=bool)
+    open_ = ~np.eye(k, dtype=bool) & (errors > 0)
+    better = (errors == 0) & (distances > -t_quantile((1 - level) / (k * (k - 1)), math.inf))
     while open_.any():
         critical = np.quantile(_largest(drawn, errors, open_), level, method="higher")
         found = open_ & (distances > critical)

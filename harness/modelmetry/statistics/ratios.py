@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from modelmetry.statistics.checks import Floats, fraction, numbers, partition, totals_within
-from modelmetry.statistics.clustered import FEW_CLUSTERS, Linear, estimate, linear
+from modelmetry.statistics.clustered import Linear, estimate, linear, roughness
 from modelmetry.statistics.distributions import two_sided
 from modelmetry.statistics.estimate import Estimate
 
@@ -63,33 +63,18 @@ def ratio_of_totals(
 
 
 def _with_fieller(found: Linear, y: Floats, x: Floats, *, level: float, unscored: int) -> Estimate:
-    low = high = None
-    method, warnings = "ratio; no interval", []
+    ends, method, warnings = None, "ratio; no interval", []
     if found.std_error is None:
         warnings.append(f"an interval needs at least 2 clusters, got {found.clusters}")
     else:
-        if found.effective < FEW_CLUSTERS - 1e-9:
-            warnings.append(f"only {found.clusters} clusters: the standard error is rough")
-        ends = _fieller(y, x, two_sided(level, found.degrees))
+        warnings.extend(roughness(found, None))
         if found.std_error == 0:
             warnings.append("no cluster differs from another: there is no interval")
-        elif ends is None:
+        elif (ends := _fieller(y, x, two_sided(level, found.degrees))) is None:
             warnings.append("the denominator is not told from 0: there is no interval")
         else:
-            low, high = ends
             method = f"ratio; Fieller's interval, t with {found.degrees:.4g} df"
-    return Estimate(
-        value=found.value,
-        std_error=found.std_error,
-        low=low,
-        high=high,
-        level=level,
-        n=found.n,
-        clusters=found.clusters,
-        unscored=unscored,
-        method=method,
-        warnings=tuple(warnings),
-    )
+    return found.reported(ends, level=level, unscored=unscored, method=method, warnings=warnings)
 
 
 def _fieller(y: Floats, x: Floats, quantile: float) -> tuple[float, float] | None:

@@ -8,7 +8,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modelmetry.statistics.checks import Floats, fraction, numbers, partition, totals_within, within
+from modelmetry.statistics.checks import (
+    Floats,
+    fraction,
+    numbers,
+    partition,
+    totals_within,
+    whole,
+    within,
+)
 from modelmetry.statistics.clustered import Linear, linear, roughness
 from modelmetry.statistics.estimate import Estimate
 from modelmetry.statistics.means import UNIT
@@ -75,7 +83,7 @@ def resampled_totals(rows: Floats, *, rng: np.random.Generator, resamples: int) 
     Raises:
         ValueError: No resamples.
     """
-    check_resamples(resamples)
+    whole("resamples", resamples, 1)
     count = len(rows)
     kinds, repeats = np.unique(rows, axis=0, return_counts=True)
     few = len(kinds) * _FEW_KINDS <= count
@@ -131,7 +139,7 @@ def bootstrap_mean(
         ValueError: No values, NaN, values outside the bounds, shapes that differ, or no resamples.
     """
     side = cluster_sums("values", values, clusters, "clusters", bounds)
-    check_resamples(resamples)
+    whole("resamples", resamples, 1)
     found = bare_mean(side, level, unscored, _reasons(side, bounds))
     if not found.std_error:
         return found
@@ -175,7 +183,7 @@ def bootstrap_difference(
     """
     left = cluster_sums("a", a, clusters_a, "clusters_a", bounds)
     right = cluster_sums("b", b, clusters_b, "clusters_b", bounds)
-    check_resamples(resamples)
+    whole("resamples", resamples, 1)
     alone = [bare_mean(side, level, unscored, _reasons(side, bounds)) for side in (left, right)]
     errors = [side.std_error for side in alone if side.std_error is not None]
     found = replace(
@@ -282,25 +290,10 @@ def bare_mean(side: ClusterSums, level: float, unscored: int, warnings: list[str
         warnings = [f"an interval needs at least 2 clusters, got {found.clusters}"]
     elif found.std_error == 0:
         warnings = ["no cluster differs from another: there is no interval"]
-    return Estimate(
-        value=found.value,
-        std_error=found.std_error,
-        low=None,
-        high=None,
+    return found.reported(
+        None,
         level=fraction("level", level),
-        n=found.n,
-        clusters=found.clusters,
         unscored=unscored,
         method="mean; no interval",
-        warnings=tuple(warnings),
+        warnings=warnings,
     )
-
-
-def check_resamples(resamples: int) -> None:
-    """Check that there is at least one resample.
-
-    Raises:
-        ValueError: There is none.
-    """
-    if resamples < 1:
-        raise ValueError(f"resamples: {resamples}; allowed: 1 or more")

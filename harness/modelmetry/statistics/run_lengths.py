@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from modelmetry.statistics.checks import Codes, fraction
+from modelmetry.statistics.checks import Codes, fraction, whole
 from modelmetry.statistics.control_rules import Rule
 from modelmetry.statistics.distributions import two_sided
 from modelmetry.statistics.estimate import Estimate
@@ -86,13 +86,14 @@ def limit_for(
         runs: Charts to simulate for each limit tried, >= 2.
 
     Raises:
-        ValueError: An argument is out of range.
+        ValueError: An argument is out of range, or a rule of such slack alarms less often.
     """
     if not 10 <= run_length <= 10_000:
         raise ValueError(f"run_length: {run_length}; allowed: 10 to 10,000 nights")
     from scipy.optimize import brentq
 
     seed = int(rng.integers(2**63))
+    whole("runs", runs, 2)
 
     def excess(limit: float) -> float:
         # More nights than four times the wanted mean need not be lived through to know it is passed.
@@ -102,6 +103,8 @@ def limit_for(
         return math.log(lengths.sum() / max(1, alarmed.sum()) / run_length)
 
     low, high = 0.05, 1.0
+    if excess(low) > 0:
+        raise ValueError(f"rule: {rule} alarms less often at any limit; allowed: a smaller slack")
     while excess(high) < 0:
         low, high = high, high * 1.5
     found = brentq(excess, low, high, xtol=1e-4)
@@ -116,8 +119,7 @@ def _simulated(
     most: int = MOST_NIGHTS,
 ) -> tuple[Codes, np.ndarray]:
     """Length of each chart, and whether it ended in an alarm."""
-    if runs < 2:
-        raise ValueError(f"runs: {runs}; allowed: 2 or more")
+    whole("runs", runs, 2)
     lengths = np.zeros(runs, dtype=np.intp)
     alarmed = np.zeros(runs, dtype=bool)
     going = np.arange(runs)

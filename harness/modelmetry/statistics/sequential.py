@@ -20,7 +20,7 @@ from modelmetry.statistics.betting import (
     observations,
     turned,
 )
-from modelmetry.statistics.checks import Floats, fraction, numbers, within
+from modelmetry.statistics.checks import Floats, fraction, numbers, whole, within
 from modelmetry.statistics.estimate import Estimate
 
 # Observations worked on at first, while the ends still move far; then as many as came before.
@@ -127,8 +127,7 @@ class MeanSequence:
         """
         if not self._units:
             raise ValueError("values: none added yet; allowed: one or more")
-        if n is not None and n < self._units:
-            raise ValueError(f"n: {n}; allowed: from {self._units}, one for each unit")
+        n = self._units if n is None else whole("n", n, self._units)
         lowest, highest = self._bounds
         value = self._total / self._units
         low = lowest + (highest - lowest) * self._below
@@ -150,7 +149,7 @@ class MeanSequence:
             low=low,
             high=high,
             level=self._level,
-            n=self._units if n is None else n,
+            n=n,
             clusters=self._units,
             unscored=unscored,
             method="mean; anytime-valid interval by betting",
@@ -164,7 +163,8 @@ def mean_sequence(
     """The interval of `MeanSequence` after each observation.
 
     Args:
-        values: Each one independently drawn unit, in the order drawn; shape (n,).
+        values: Each one independently drawn unit, in the order drawn; shape (n,), or (n, strata) for
+            rows, which are looked at when whole.
         level: Confidence level, in (0, 1).
         bounds: Lowest and highest possible value.
 
@@ -234,10 +234,8 @@ def normal_mixture(
     found = numbers("values", values)
     within("values", found, bounds)
     alpha = 1 - fraction("level", level)
-    if tightest < 1:
-        raise ValueError(f"tightest: {tightest}; allowed: from 1")
-    if first < 2:
-        raise ValueError(f"first: {first}; allowed: from 2")
+    whole("tightest", tightest, 1)
+    whole("first", first, 2)
     count = np.arange(1, len(found) + 1)
     center = found.mean()
     means = np.cumsum(found - center) / count

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modelmetry.statistics.checks import Codes, Floats, fraction, numbers, within
+from modelmetry.statistics.checks import Codes, Floats, fraction, numbers, whole, within
 from modelmetry.statistics.estimate import Estimate
 from modelmetry.statistics.logistic import MOST_LAPSES, accuracy, guess_rates
 from modelmetry.statistics.means import UNIT
@@ -116,10 +116,9 @@ class Staircase:
             k: How many, >= 1.
 
         Raises:
-            ValueError: `k` is below 1.
+            ValueError: `k` is below 1 or not whole.
         """
-        if k < 1:
-            raise ValueError(f"k: {k}; allowed: 1 or more")
+        whole("k", k, 1)
         now = self._posterior()
         weights = now.weights
         chosen = np.empty(k, dtype=np.intp)
@@ -167,8 +166,9 @@ class Staircase:
     def estimate(self, level: float = 0.95) -> Estimate:
         """The threshold: posterior mean, standard deviation, and equal-tailed credible interval.
 
-        An end of the interval that lies beyond the tested levels is None, since only the prior
-        bounds it there, and a warning says `saturated` or `floor`; the value is never beyond.
+        A lower end below the tested levels, or an upper one above, is None, since only the prior
+        bounds it there, and a warning says `saturated` or `floor`. The value and the other end are
+        never beyond: a lower end at the hardest level says that the threshold is above it.
 
         Args:
             level: Probability of the interval, in (0, 1).
@@ -193,8 +193,8 @@ class Staircase:
         return Estimate(
             value=min(max(mean, easiest), hardest),
             std_error=error,
-            low=ends[0] if ends[0] >= easiest else None,
-            high=ends[1] if ends[1] <= hardest else None,
+            low=min(ends[0], hardest) if ends[0] >= easiest else None,
+            high=max(ends[1], easiest) if ends[1] <= hardest else None,
             level=level,
             n=self.asked,
             clusters=self.asked,

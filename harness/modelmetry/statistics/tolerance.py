@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from modelmetry.statistics.checks import Floats, fraction, numbers, within
+from modelmetry.statistics.checks import Floats, fraction, numbers, whole, within
 from modelmetry.statistics.clustered import FEW_CLUSTERS
 from modelmetry.statistics.estimate import Estimate
 from modelmetry.statistics.means import UNIT
@@ -36,6 +36,9 @@ _MEANS, _SPREADS = (-16.0, 16.0), (1e-3, 1 - 1e-3)
 # A lowest cluster that is less probable than this under the fit does not belong to it.
 _ODD = 0.01
 
+# Standard deviations between the mean of normal scores and a bound that does not touch them.
+_CLEAR = 3.0
+
 
 def normal(
     values: ArrayLike,
@@ -46,8 +49,9 @@ def normal(
 ) -> Estimate:
     """Tolerance bound of normal scores: mean - k s, exact where they are normal.
 
-    Scores that pile up below 1 are not: a warning says where the lowest lies further from the mean
-    than normal scores would. Source: Owen (1968), Technometrics 10, 445-478; NIST/SEMATECH
+    Scores that pile up below 1 are not, and the bound is then too high, the surer the more there
+    are. A warning says where the upper bound is within three standard deviations of the mean, or
+    the lowest score further below it than normal scores lie. Source: Owen (1968), Technometrics 10, 445-478; NIST/SEMATECH
     e-Handbook of Statistical Methods, section 7.2.6.3.
 
     Args:
@@ -79,6 +83,11 @@ def normal(
         warnings.append(f"only {n} scores: whether they are normal cannot be seen")
     elif n * ndtr((found.min() - found.mean()) / spread) < _ODD:
         warnings.append("the lowest score is too low for a normal distribution")
+    if bounds is not None and found.mean() + _CLEAR * spread > bounds[1]:
+        warnings.append(
+            "the scores lie close below their upper bound, where they cannot be normal: the bound is "
+            "too high; use ranked"
+        )
     return _result(
         max(lowest, float(found.mean()) - z * spread),
         max(lowest, float(found.mean()) - k * spread),
@@ -103,9 +112,7 @@ def normal_factor(n: int, *, content: float = CONTENT, level: float = 0.95) -> f
     from scipy.special import ndtri
     from scipy.stats import nct
 
-    if n < 2:
-        raise ValueError(f"n: {n}; allowed: from 2")
-    root = math.sqrt(n)
+    root = math.sqrt(whole("n", n, 2))
     shift = float(ndtri(fraction("content", content))) * root
     return float(nct.ppf(fraction("level", level), n - 1, shift)) / root
 
@@ -130,7 +137,7 @@ def ranked(values: ArrayLike, *, content: float = CONTENT, level: float = 0.95) 
     The number of scores below the population's quantile is binomial with probability 1 - content;
     r is the largest number such that at least r are below it with probability `level`. Ties and
     discrete scores make it conservative. Source: Wilks (1941), Annals of Mathematical Statistics 12,
-    91-96; Hahn and Meeker (1991), Statistical intervals, section 5.3.
+    91-96; Hahn and Meeker (1991), Statistical intervals, chapter 5.
 
     Args:
         values: One score for each deployment, independently drawn, shape (n,).
@@ -197,8 +204,8 @@ def beta_binomial(
     _check_counts(hits, tries)
     fraction("content", content)
     fraction("level", level)
-    if fresh is not None and fresh < 1:
-        raise ValueError(f"fresh: {fresh}; allowed: from 1, or None")
+    if fresh is not None:
+        whole("fresh", fresh, 1)
     n = len(hits)
     if n < 2:
         why = f"a bound needs at least 2 clusters, got {n}"
