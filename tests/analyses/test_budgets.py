@@ -142,6 +142,10 @@ def test_one_model_over_several_editions_has_a_budget(tmp_path: Path) -> None:
     (found,) = study.budgets
     assert "edition" in {line.name for line in found.whole.lines}
     assert not any(part.name == "edition" for part in found.whole.unidentified)
+    floor = study.floors["held-out"]
+    assert floor.n == 4
+    assert floor.low is not None
+    assert floor.low < floor.value < found.whole.value
 
 
 def test_back_ends_of_one_model_are_a_component(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ import numpy as np
 from rich.markup import escape
 
 from modelmetry.analyses.budgets import SplitBudget
-from modelmetry.analyses.resolution import GaugeStudy, Resolution
+from modelmetry.analyses.resolution import MOST, GaugeStudy, Resolution
 from modelmetry.cli.display import OUT, grid
+from modelmetry.statistics import Estimate
 from modelmetry.statistics.generalizability import Coefficients, Study
 from modelmetry.statistics.item_response import WELL, ItemResponse
 
@@ -33,6 +34,8 @@ def gauge_study(study: GaugeStudy) -> None:
         _resolution(found)
     for found in study.budgets:
         _budget(found)
+        if found.split in study.floors:
+            _floor(study.floors[found.split])
 
 
 def _count(n: int, noun: str) -> str:
@@ -164,6 +167,18 @@ def _budget(found: SplitBudget) -> None:
     for warning in found.whole.warnings:
         if "negative" not in warning and "leaves out" not in warning:
             OUT.print(f"note: {warning}", markup=False)
+
+
+def _floor(found: Estimate) -> None:
+    """The tolerance bound over editions."""
+    if found.low is not None:
+        OUT.print(
+            f"with {100 * found.level:g} % confidence {100 * MOST:g} % of editions score at least "
+            f"{100 * found.low:.1f} % (from {found.n})",
+            markup=False,
+        )
+    for warning in found.warnings:
+        OUT.print(f"note: {warning}", markup=False)
 
 
 def _points(low: float | None, high: float | None) -> str:
