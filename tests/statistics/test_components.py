@@ -328,3 +328,17 @@ def test_the_quick_calibration_holds() -> None:
     cases = list(calibration.cases(runs=0, seed=1, quick=True))
     assert any(case.claimed for case in cases)
     assert [case for case in cases if case.surely_breaks()] == []
+
+
+def test_wordings_that_always_agree_have_no_variance_of_their_own() -> None:
+    """Rounding leaves neither a tiny component nor the root of a negative number."""
+    right = np.ones(20)
+    right[[13, 14]] = 0.0
+    found = variance_components(
+        np.repeat(right, 3),
+        {"item": np.repeat(np.arange(20), 3), "wording": np.tile(["a", "b", "c"], 20)},
+        ["item", "wording"],
+    )
+    assert found["item"].variance == pytest.approx(right.var(ddof=1))
+    for name in ("wording", "residual"):
+        assert (found[name].variance, found[name].std_error) == (0.0, None)

@@ -32,7 +32,7 @@ from modelmetry.api.streams import Ladder, Stream, headline, tested
 from modelmetry.errors import BadInput, LimitReached
 from modelmetry.items import Item
 from modelmetry.models import Model
-from modelmetry.runs import Effort, RunRecord, Tally, Until
+from modelmetry.runs import RunRecord, Tally, Until
 from modelmetry.suites import Suite, generator_of
 
 _FIRST = 20
@@ -89,8 +89,9 @@ def run_until(
         LimitReached: The limit of problems or cost was reached first; the runs can be resumed.
     """
     checked_limit(settings.get("limit"))
-    open_ = _found if open_ended(what) else _made
-    plan = open_(what, until, models, settings)
+    going_on = open_ended(what)
+    plan = (_found if going_on else _made)(what, until, models, settings)
+    new = not going_on and not settings.get("resume")
     for folder in plan.folders:
         started(folder, runs.read_record(folder))
     try:
@@ -99,14 +100,14 @@ def run_until(
                 runs.Part(folder=folder, model=model, watch=partial(_watched, watch, place))
                 for place, (folder, model) in enumerate(zip(plan.folders, plan.models, strict=True))
             ],
-            plan.effort,
+            effort_of(plan.models, settings),
             plan.growth(),
         )
     except BaseException as error:
         # What stopped the runs is what the user must hear about, not a fault that came after it.
         with suppress(Exception):
             for folder in plan.folders:
-                leave(folder, new=plan.new, error=error)
+                leave(folder, new=new, error=error)
         raise
     reads = [read_run(folder) for folder in plan.folders]
     for read in reads:
@@ -170,9 +171,7 @@ class _Plan:
         until: The same as their records have it.
         folders: The runs, in the order of the rule's models.
         models: The models, likewise.
-        effort: Connections, retries and cost limit of each.
         limit: Most problems per split, or per task of an adaptive run; None for all there are.
-        new: Whether the runs were made for this session.
     """
 
     stream: Stream | Ladder
@@ -180,9 +179,7 @@ class _Plan:
     until: Until
     folders: list[Path]
     models: list[Model]
-    effort: Effort
     limit: int | None
-    new: bool
     _chosen: list[Item] = field(default_factory=list)
 
     def growth(self) -> runs.Growth:
@@ -259,7 +256,7 @@ def _made(
     source = changed(source_of(suite, None, seed), settings)
     asked = [model_of(source, model, settings) for model in models or [DEFAULT_MODEL]]
     rule = parse(until or "", [model.spec for model in asked])
-    effort = effort_of(asked, settings)
+    effort_of(asked, settings)  # what is wrong is said before anything is made
     stream = _stream(rule, suite, seed)
     folders = []
     for model in asked:
@@ -273,16 +270,13 @@ def _made(
         found = runs.find(log_dir, **same) if settings.get("resume") else None
         folders.append(found or runs.prepare(log_dir, [], suite=stream.suite, seed=seed, **same))
     limit = settings.get("limit")
-    new = not settings.get("resume")
     return _Plan(
         stream=stream,
         rule=rule,
         until=_agreed(folders, rule, stream, limit),
         folders=folders,
         models=asked,
-        effort=effort,
         limit=limit,
-        new=new,
     )
 
 
@@ -301,7 +295,6 @@ def _found(
     wanted = models or [None] * len(folders)
     asked = [model_of(s, model, settings) for s, model in zip(sources, wanted, strict=True)]
     rule = parse(until or record.until.rule, [model.spec for model in asked])
-    effort = effort_of(asked, settings)
     for task in record.suite.tasks:
         if generator_of(task).fingerprint() != task.fingerprint:
             raise BadInput(
@@ -312,16 +305,8 @@ def _found(
         raise BadInput(f"{folder}: until {rule.text}; allowed: a rule like {record.until.rule}")
     stream = _stream(rule, record.suite, record.seed)
     limit = settings.get("limit") or record.limit
-    return _Plan(
-        stream=stream,
-        rule=rule,
-        until=_agreed(folders, rule, stream, limit),
-        folders=folders,
-        models=asked,
-        effort=effort,
-        limit=limit,
-        new=False,
-    )
+    agreed = _agreed(folders, rule, stream, limit)
+    return _Plan(stream=stream, rule=rule, until=agreed, folders=folders, models=asked, limit=limit)
 
 
 def _suite(what: str | Path | Suite) -> Suite:

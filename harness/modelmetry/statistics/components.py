@@ -178,6 +178,9 @@ def variance_components(
     if sums[-1] <= (_ROUNDING * max(1.0, float(np.abs(found).max()))) ** 2 * n:
         sums = np.zeros_like(sums)
     unbiased, covariance, method = _estimated(found, kept, forms, expectations, sums)
+    rounded = np.abs(unbiased) <= _ROUNDING * np.abs(unbiased).max()
+    unbiased[rounded] = 0.0
+    covariance[rounded] = covariance[:, rounded] = 0.0
     components = _listed(kept, unbiased, covariance, missing, shares)
     return Components(
         mean=float(shares @ found),
