@@ -12,7 +12,6 @@ from modelmetry.reports import Section
 from modelmetry.suites import Suite
 from tests import simulated_runs
 
-
 # The same examples every time, so that a change alone can turn a test red; `--hypothesis-profile
 # search` looks for others.
 settings.register_profile("fixed", derandomize=True)
