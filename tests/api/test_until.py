@@ -101,6 +101,8 @@ def test_an_adaptive_run_finds_the_threshold(tmp_path: Path) -> None:
     assert len(near) > 0.7 * len(asked)
     rows = analyze(run.record, run.scores).rows
     assert [r for r in rows if r.kind == "difficulty threshold"] == [row]
+    with pytest.raises(BadInput, match="the answers chose how hard"):
+        api.update_leaderboard([run.folder], data=tmp_path / "boards")
     assert not [r for r in rows if r.kind == "contrast"]
 
 

@@ -127,11 +127,17 @@ def entries_of(record: RunRecord, scores: pa.Table) -> list[Entry]:
         scores: Its table of scores.
 
     Raises:
-        BadInput: The run is not finished, so its numbers are not the edition's.
+        BadInput: The run is not finished, so its numbers are not the edition's; or its answers chose
+            how hard its problems were, so that they compare with no other run's.
     """
     if record.status != "finished":
         raise BadInput(
             f"{record.id}: the run is {record.status}; allowed on a leaderboard: finished runs"
+        )
+    if record.until is not None and record.until.adaptive:
+        raise BadInput(
+            f"{record.id}: the answers chose how hard the problems were; allowed on a leaderboard: "
+            "runs whose problems do not depend on them"
         )
     suite = record.suite
     prints = {suite.label(t.name, split): t.fingerprint for t in suite.tasks for split in t.splits}
