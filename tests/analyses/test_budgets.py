@@ -71,6 +71,10 @@ def test_what_one_run_cannot_show_is_named_with_what_would(tmp_path: Path) -> No
     assert "--epochs 2" in text
     assert "--seed 1" in text
     assert "--back-ends" in text
+    assert (
+        "To see editions (seeds): modelmetry run addition --model reference/simulated -M ability=0.5"
+        in text
+    )
 
 
 def test_perfect_scores_have_no_budget_but_a_sentence(tmp_path: Path) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from modelmetry.analyses.stopping import Rule, parse, turns
+from modelmetry.analyses.stopping import Rule, parse, standing, turns
+from modelmetry.analyses.table import Items, read_items
 from modelmetry.errors import BadInput
+from modelmetry.runs import Until
 from modelmetry.spaces import Turns
 
 
@@ -108,3 +112,42 @@ def test_turns_agree_with_dealing_one_by_one(sizes: list[int], seed: int, share:
         expected.append(row)
     found = turns(np.arange(count), values, np.ones(count, dtype=bool), sizes)
     assert found == pytest.approx(np.array(expected).reshape(-1, len(sizes)))
+
+
+def _pair(table: Callable[..., pa.Table], ahead: int, splits: Sequence[str]) -> list[Items]:
+    """Two runs on forty problems a split, of which only the first gets so many right."""
+    return [
+        read_items(
+            table(
+                [
+                    {
+                        "problem": f"{split}{i}",
+                        "split": split,
+                        "index": i,
+                        "value": float(i < right),
+                    }
+                    for split in splits
+                    for i in range(40)
+                ]
+            )
+        )
+        for right in (ahead, 0)
+    ]
+
+
+def test_an_order_on_several_splits_is_told_at_a_level_shared_among_them(
+    table: Callable[..., pa.Table],
+) -> None:
+    """What just decides one split leaves two of them open: together they err in one of twenty."""
+    rule = Rule(text="A>B", pair=(0, 1))
+
+    def met(ahead: int, *splits: str) -> bool:
+        until = Until(
+            rule="A>B", strata=dict.fromkeys(splits, (10**6,)), peers=("a", "b"), models=("a", "b")
+        )
+        return standing(rule, until, _pair(table, ahead, splits)).met
+
+    enough = next(ahead for ahead in range(41) if met(ahead, "held-out"))
+    assert 3 < enough < 20
+    assert not met(enough, "held-out", "longer")
+    assert met(enough + 3, "held-out", "longer")

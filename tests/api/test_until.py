@@ -10,6 +10,8 @@ import pytest
 from modelmetry import api
 from modelmetry.analyses.comparison import compare
 from modelmetry.analyses.estimates import analyze, headline
+from modelmetry.analyses.stopping import anytime_difference
+from modelmetry.analyses.table import matched, read_items
 from modelmetry.errors import BadInput, LimitReached, ModelmetryError
 from modelmetry.suites import Suite
 
@@ -55,7 +57,17 @@ def test_two_models_are_asked_the_same_until_their_order_is_known(
         assert row.comparison.difference.low is not None
         assert row.comparison.difference.low > 0
         assert "anytime-valid" in row.comparison.difference.method
+        left, right = (read_items(run.scores) for run in done)
+        at, sizes = matched(left, right, row.split), _sizes(done[0], row.split)
+        anytime = anytime_difference(left, right, *at, sizes, level=0.95)
+        assert anytime == (row.comparison.difference, row.comparison.p)
         assert row.comparison.p < 0.05
+
+
+def _sizes(run: api.Run, split: str) -> tuple[int, ...]:
+    """Points in each stratum of a split."""
+    assert run.record.until is not None
+    return run.record.until.strata[split]
 
 
 def test_a_limit_leaves_the_rule_open_and_more_can_be_given(suite: Suite, tmp_path: Path) -> None:

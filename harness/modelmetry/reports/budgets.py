@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from modelmetry.analyses.budgets import SplitBudget
 from modelmetry.reports.figures import SHARE_TICKS, SHARES, Forest, ForestRow, Mark
-from modelmetry.reports.provenance import suite_word
+from modelmetry.reports.provenance import model_options, suite_word
 from modelmetry.reports.words import DASH, count, listed, number, percent, points
 from modelmetry.runs.record import RunRecord
 from modelmetry.statistics.budget import Budget, Line
@@ -112,8 +112,10 @@ def _missing(name: str, part_of: str | None) -> str:
 
 def _advice(record: RunRecord, extra: Extra) -> str:
     shown = listed([_NAMES.get(name, name) for name in extra.components])
-    cost = f"{extra.extra:g} times as many answers again"
+    more = "" if extra.extra == 1 else f"{extra.extra:g} times "
+    cost = f"{more}as many answers again"
     command = ["modelmetry", "run", suite_word(record.suite), "--model", record.model]
+    command += model_options(record)
     if extra.factor == "repeat":
         how = shlex.join([*command, "--seed", str(record.seed), "--epochs", str(extra.wanted)])
     elif extra.factor == "edition":

@@ -166,11 +166,11 @@ def commands(record: RunRecord) -> list[str]:
         words += ["--temperature", f"{changed.temperature:g}"]
     if changed.max_tokens != suite.sampling.max_tokens:
         words += ["--max-tokens", str(changed.max_tokens)]
-    words += _model_options(record)
+    words += model_options(record)
     return [shlex.join(words), shlex.join(["modelmetry", "report", f"runs/{record.id}"])]
 
 
-def _model_options(record: RunRecord) -> list[str]:
+def model_options(record: RunRecord) -> list[str]:
     """`-M` words for the settings of the model that are options and are not the default."""
     settings = {name: value for name, value in record.identity.items() if name != "model"}
     if not settings:
