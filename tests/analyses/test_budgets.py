@@ -138,6 +138,20 @@ def test_models_far_apart_are_told_apart(tmp_path: Path) -> None:
     assert found.gauge.categories in (None, 1)
 
 
+def test_one_score_is_of_one_edition_however_many_were_asked(tmp_path: Path) -> None:
+    """Two models under two seeds: the gauge speaks of a score on one edition's problems."""
+    runs = [
+        simulated(tmp_path, ability=ability, respondent=i, seed=seed, limit=20)
+        for i, ability in enumerate((0.0, 2.0))
+        for seed in (1, 2)
+    ]
+    study = api.grr([run.folder for run in runs])
+    assert (study.models, study.editions) == (2, 2)
+    (found,) = study.resolutions
+    assert dict(found.gauge.sizes) == {"problem": 20, "wording": 3, "edition": 1, "repeat": 1}
+    assert dict(found.coefficients.sizes) == dict(found.gauge.sizes)
+
+
 def test_one_model_over_several_editions_has_a_budget(tmp_path: Path) -> None:
     """Runs of one model under other seeds show the component of editions."""
     runs = [simulated(tmp_path, ability=0.5, seed=seed, limit=20) for seed in range(4)]

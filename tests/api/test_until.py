@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.runs.conftest import Scripted
 
 from modelmetry import api
 from modelmetry.analyses.comparison import compare
@@ -13,6 +14,7 @@ from modelmetry.analyses.estimates import analyze, headline
 from modelmetry.analyses.stopping import anytime_difference
 from modelmetry.analyses.table import matched, read_items
 from modelmetry.errors import BadInput, LimitReached, ModelmetryError
+from modelmetry.models import Request
 from modelmetry.suites import Suite
 
 ABLE = {"ability": 0.0}
@@ -197,3 +199,34 @@ def test_a_small_stratum_that_is_used_up_is_not_asked_again(tmp_path: Path) -> N
     by_length = frame.groupby("difficulty")["value"].mean()
     assert row.value == pytest.approx(by_length.mean(), abs=0.01)
     assert "2 strata of equal weight" in row.estimate.method
+
+
+def test_a_refused_key_keeps_what_the_other_model_answered(suite: Suite, tmp_path: Path) -> None:
+    """The run of the model that was refused stays beside the other's, and both go on together."""
+    refused = True
+
+    async def script(request: Request) -> str:
+        if refused:
+            raise BadInput("the server refused the key (401)")
+        return "none"
+
+    models = ["reference/oracle", Scripted(script=script)]
+    with pytest.raises(BadInput, match="refused the key"):
+        api.run_until(suite, until="A>B", models=models, log_dir=tmp_path)
+    folders = list(tmp_path.iterdir())
+    assert len(folders) == 2
+    refused = False
+    done = api.run_until(folders[0], models=models)
+    assert {run.folder for run in done} == set(folders)
+    assert {run.record.status for run in done} == {"finished"}
+
+
+def test_nothing_is_left_of_runs_that_never_began(suite: Suite, tmp_path: Path) -> None:
+    """Where no model answered, no folder stays."""
+
+    async def script(request: Request) -> str:
+        raise BadInput("the server refused the key (401)")
+
+    with pytest.raises(BadInput, match="refused the key"):
+        api.run(suite, model=Scripted(script=script), until="ci<0.1", log_dir=tmp_path)
+    assert list(tmp_path.iterdir()) == []

@@ -106,8 +106,10 @@ def run_until(
     except BaseException as error:
         # What stopped the runs is what the user must hear about, not a fault that came after it.
         with suppress(Exception):
+            # Runs that grow together go on together: none is removed while one has answers.
+            begun = any(runs.answers(folder) for folder in plan.folders)
             for folder in plan.folders:
-                leave(folder, new=new, error=error)
+                leave(folder, new=new and not begun, error=error)
         raise
     reads = [read_run(folder) for folder in plan.folders]
     for read in reads:
