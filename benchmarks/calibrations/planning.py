@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modelmetry.statistics import Estimate, pairs, planning, tolerance
+from modelmetry.statistics import Estimate, means, pairs, planning, tolerance
 from modelmetry.statistics.planning import Variances
 
 from . import Case, share
@@ -72,6 +72,9 @@ _NESTED = (
 )
 """(models, wordings, repeats, promised power)."""
 
+_ONE = ((0.5, 0.1), (0.7, 0.1), (0.9, 0.05), (0.6, 0.05), (0.95, 0.1), (0.7, -0.1))
+"""(accuracy, accuracy less the known number)."""
+
 _NORMAL = ((10, 0.9, 0.95), (30, 0.99, 0.95), (100, 0.99, 0.9))
 _RANKED = ((59, 0.95, 0.95), (299, 0.99, 0.95), (1000, 0.99, 0.95))
 _BETA = (
@@ -92,6 +95,8 @@ def cases(runs: int, seed: int = 0, quick: bool = False) -> Iterator[Case]:
     rng = np.random.default_rng(seed)
     for binary in _BINARY[1:5:3] if quick else _BINARY:
         yield _binary(*binary, runs, rng)
+    for one in _ONE[:1] if quick else _ONE:
+        yield _one(*one, runs, rng)
     for nested in _NESTED[2:3] if quick else _NESTED:
         yield _nested(*nested, runs, rng)
     for n, content, level in _NORMAL[:1] if quick else _NORMAL:
@@ -140,6 +145,33 @@ def _binary(
         hits += pairs.p_value(pairs.paired(a, b)) < 0.05
     truth = f"accuracy={accuracy} effect={effect} correlation={correlation} n={n}"
     return _promise(truth, hits, runs, power, planning.against(effect, parts, n))
+
+
+def _one(accuracy: float, effect: float, runs: int, rng: np.random.Generator) -> Case:
+    """One model against a known number: is it outside of the interval?"""
+    n = planning.clusters_needed(
+        effect, planning.Variances(between=accuracy * (1 - accuracy)), paired=False
+    )
+    assert n is not None
+    counts, times = np.unique(rng.binomial(n, accuracy, size=runs), return_counts=True)
+    hits = 0
+    for k, many in zip(counts.tolist(), times.tolist(), strict=True):
+        found = means.mean(np.arange(n) < k)
+        assert found.low is not None
+        assert found.high is not None
+        hits += many * (not found.low <= accuracy - effect <= found.high)
+    share_found, error = share(hits, runs)
+    # A number away from 1/2 is found more often than promised, on purpose.
+    away = (accuracy - 0.5) * effect < 0
+    return Case(
+        part="power",
+        method="planning.clusters_needed, one model",
+        truth=f"accuracy={accuracy} against {accuracy - effect:g} n={n}",
+        found=share_found,
+        error=error,
+        low=0.77,
+        high=None if away else 0.83,
+    )
 
 
 def _nested(

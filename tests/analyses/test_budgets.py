@@ -14,7 +14,7 @@ from modelmetry.analyses.designs import CLUSTERED, Layout, lay_out
 from modelmetry.analyses.estimates import headline
 from modelmetry.analyses.resolution import resolve
 from modelmetry.errors import BadInput
-from modelmetry.statistics import means
+from modelmetry.statistics import means, tolerance
 from modelmetry.statistics.budget import budget
 
 
@@ -164,6 +164,10 @@ def test_one_model_over_several_editions_has_a_budget(tmp_path: Path) -> None:
     assert floor.n == 4
     assert floor.low is not None
     assert floor.low < floor.value < found.whole.value
+    frames = [run.frame() for run in runs]
+    means_ = [frame[frame.split == "held-out"]["value"].mean() for frame in frames]
+    bound = np.mean(means_) - tolerance.normal_factor(4, content=0.9) * np.std(means_, ddof=1)
+    assert floor.low == pytest.approx(max(0.0, bound))
 
 
 def test_back_ends_of_one_model_are_a_component(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelmetry.analyses.adaptive import staircase
 from modelmetry.analyses.stopping import Rule, parse, standing, turns
 from modelmetry.analyses.table import Items, read_items
 from modelmetry.errors import BadInput
@@ -151,3 +152,14 @@ def test_an_order_on_several_splits_is_told_at_a_level_shared_among_them(
     assert 3 < enough < 20
     assert not met(enough, "held-out", "longer")
     assert met(enough + 3, "held-out", "longer")
+
+
+def test_a_staircase_knows_what_a_guess_scores(table: Callable[..., pa.Table]) -> None:
+    """Before any answer no level is expected to score below chance, and answers move it."""
+    levels = [(1.0, 0.5), (2.0, 0.5), (3.0, 0.4)]
+    rows = [{"problem": f"p{i}", "index": i, "value": 1.0, "difficulty": 3.0} for i in range(20)]
+    items = read_items(table(rows))
+    before = staircase(items, "no such task", levels).predicted()
+    assert (before >= [0.5, 0.5, 0.4]).all()
+    after = staircase(items, "addition", levels).predicted()
+    assert (after > before).all()
