@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,8 @@ def test_a_limit_leaves_the_rule_open_and_more_can_be_given(suite: Suite, tmp_pa
     first = api.read_run(folder)
     assert first.record.status == "limit"
     assert "ended before its rule was met" in (folder / "report.md").read_text()
+    with pytest.raises(LimitReached, match="open after 35 problems"):
+        api.run(folder)  # the limit is the run's own unless another is given
     with pytest.raises(LimitReached, match="open after 70 problems"):
         api.run(folder, limit=70)
     again = api.read_run(folder)
@@ -230,3 +233,50 @@ def test_nothing_is_left_of_runs_that_never_began(suite: Suite, tmp_path: Path) 
     with pytest.raises(BadInput, match="refused the key"):
         api.run(suite, model=Scripted(script=script), until="ci<0.1", log_dir=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_generator_cannot_go_on_with_a_run(suite: Suite, tmp_path: Path) -> None:
+    """Where the installed generator makes other problems, the run says which version it needs."""
+    with pytest.raises(LimitReached):
+        api.run(suite, model="reference/chance", until="ci<0.05", limit=21, log_dir=tmp_path)
+    (folder,) = tmp_path.iterdir()
+    text = (folder / "run.json").read_text()
+    fingerprint = suite.tasks[0].fingerprint
+    assert fingerprint in text
+    (folder / "run.json").write_text(text.replace(fingerprint, "0" * len(fingerprint)))
+    with pytest.raises(BadInput, match="the installed greater-than generator makes other problems"):
+        api.run(folder, limit=100)
+
+
+def test_an_adaptive_run_asks_nothing_that_examples_come_from(tmp_path: Path) -> None:
+    """The train split is left out, also where a suite counts it among its headlines."""
+    assert "calendar/train" in api.read_suite("quickstart").primary
+    with pytest.raises(LimitReached):
+        api.run(
+            "quickstart",
+            model="reference/chance",
+            until="threshold<0.001",
+            limit=12,
+            log_dir=tmp_path,
+        )
+    (folder,) = tmp_path.iterdir()
+    asked = set(api.read_run(folder).frame()["split"])
+    assert asked
+    assert not any(split.endswith("train") for split in asked)
+
+
+def test_when_one_model_fails_the_other_stops_soon(suite: Suite, tmp_path: Path) -> None:
+    """It keeps what it has, and does not spend on a comparison that cannot be made now."""
+
+    async def slow(request: Request) -> str:
+        await asyncio.sleep(0.02)
+        return "none"
+
+    async def refused(request: Request) -> str:
+        raise BadInput("the server refused the key (401)")
+
+    models = [Scripted(script=slow, name="slow"), Scripted(script=refused, name="refused")]
+    with pytest.raises(BadInput, match="refused the key"):
+        api.run_until(suite, until="A>B", models=models, log_dir=tmp_path, max_connections=1)
+    (answered, _) = sorted((len(api.read_run(f).scores) for f in tmp_path.iterdir()), reverse=True)
+    assert answered < 20
