@@ -100,3 +100,13 @@ def test_ranks_do_not_depend_on_the_order_given(values, random):
     shuffled = random.sample(entries, len(entries))
     assert ranked(entries) == ranked(shuffled)
     assert all(e.rank_low <= e.rank <= e.rank_high for e in ranked(entries))
+
+
+def test_an_interval_without_a_standard_error_still_tells_apart():
+    """Runs that ended when they knew enough have an anytime-valid interval and no error."""
+    apart = [
+        entry("a", 0.9, std_error=None),
+        entry("b", 0.5, std_error=None),
+        entry("c", 0.49, std_error=None),
+    ]
+    assert [_places(apart)[m][3] for m in "abc"] == [1, 2, 2]

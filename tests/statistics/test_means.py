@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from benchmarks.calibrations import intervals
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from modelmetry.statistics import Estimate, grouped, means, missing
@@ -87,6 +87,9 @@ def difference_or_gap(found: Estimate) -> float:
 
 
 @given(SAMPLES)
+@example([(0.0, 0, 0), (0.0, 1, 0), (0.0, 2, 0), (0.25, 3, 0)])  # one cluster holds all there is
+@example([(float(c == 0), c, 0) for c in range(8) for _ in range(3)] + [(1.0, 1, 0)])
+@example([(float(i < 2 + (c == 0)), c, 0) for c in range(9) for i in range(4)])  # one stands out
 @settings(deadline=None, max_examples=50)
 def test_mean_is_its_slow_twin(sample: list[tuple[float, int, int]]) -> None:
     """Value, error and interval are those of the formulas written as loops."""
