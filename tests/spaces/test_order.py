@@ -96,6 +96,33 @@ def test_strata_take_turns_until_they_are_used_up(counts: list[int]) -> None:
     assert [strata.turns.place(index) for index in range(strata.count)] == dealt
 
 
+@given(
+    counts=st.lists(st.integers(1, 8), min_size=1, max_size=4), members=st.integers(1, 5), key=keys
+)
+@settings(deadline=None, max_examples=50)
+def test_a_point_gives_all_its_members_in_a_row(counts: list[int], members: int, key: int) -> None:
+    """With members, every point is given as often in a row, and otherwise as without."""
+    strata = _strata(counts, members)
+    points = [strata.at(key, index) for index in range(strata.count)]
+    alone = [_strata(counts).at(key, index) for index in range(sum(counts))]
+    assert strata.count == members * sum(counts) == sum(strata.sizes)
+    assert [point.pop("member", 0) for point in points] == [*range(members)] * sum(counts)
+    assert points == [point for point in alone for _ in range(members)]
+
+
+@given(counts=st.lists(st.integers(1, 8), min_size=1, max_size=4), members=st.integers(1, 5))
+@settings(deadline=None, max_examples=50)
+def test_turns_count_problems_not_points(counts: list[int], members: int) -> None:
+    """What came before a problem in its stratum is counted in problems, one after the other."""
+    strata = _strata(counts, members)
+    before = dict.fromkeys(range(len(counts)), 0)
+    for index in range(strata.count):
+        stratum, count = strata.turns.place(index)
+        assert count == before[stratum]
+        before[stratum] += 1
+    assert [before[i] for i in range(len(counts))] == list(strata.sizes)
+
+
 def test_strata_too_large_to_count_on_fingers_take_turns() -> None:
     """The place at an index near 10**30 is computed, not walked to."""
     strata = _strata([10**30, 10, 10**30])
@@ -127,5 +154,6 @@ def test_an_empty_split_is_refused(spaces: list[Space]) -> None:
         Strata(spaces)
 
 
-def _strata(counts: list[int]) -> Strata:
-    return Strata([Space.of(stratum=(i,), n=range(count)) for i, count in enumerate(counts)])
+def _strata(counts: list[int], members: int = 1) -> Strata:
+    spaces = [Space.of(stratum=(i,), n=range(count)) for i, count in enumerate(counts)]
+    return Strata(spaces, members)

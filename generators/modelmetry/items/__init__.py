@@ -1,6 +1,10 @@
 """The vocabulary of problems: what is asked, what is right, and what a generator promises."""
 
+from modelmetry.items.canonical import canonical_json, content_hash
+from modelmetry.items.gallery import Gallery
 from modelmetry.items.generator import Draft, Generator
+from modelmetry.items.painting import Painters
+from modelmetry.items.picture import Picture
 from modelmetry.items.plugins import installed, load
 from modelmetry.items.problem import (
     Field,
@@ -10,8 +14,7 @@ from modelmetry.items.problem import (
     Problem,
     Scalar,
     Target,
-    canonical_json,
-    content_hash,
+    as_text,
     message,
 )
 from modelmetry.items.seed import Seed, digest
@@ -19,14 +22,18 @@ from modelmetry.items.seed import Seed, digest
 __all__ = [
     "Draft",
     "Field",
+    "Gallery",
     "Generator",
     "Item",
     "Message",
+    "Painters",
     "Part",
+    "Picture",
     "Problem",
     "Scalar",
     "Seed",
     "Target",
+    "as_text",
     "canonical_json",
     "content_hash",
     "digest",

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from modelmetry.errors import BadInput, SpaceExhausted
-from modelmetry.items.problem import Field, Problem, Scalar, Target, content_hash
+from modelmetry.items.canonical import content_hash
+from modelmetry.items.problem import Field, Problem, Scalar, Target
 from modelmetry.items.seed import Seed
 from modelmetry.spaces import Point, Space, Strata
 
@@ -48,6 +49,9 @@ class Generator(ABC):
         difficulty: The factor (a number) that is the difficulty axis.
         splits: Split name -> one sentence that says what it tests. `train` comes first: few-shot
             examples and training data are drawn from it.
+        matched: Split -> the split whose order of points it shares. Where the two have strata of
+            the same sizes, problems of one index belong together: a matched pair.
+        alike: Factors in which a solved example must agree with the problem that it is shown for.
     """
 
     name: ClassVar[str]
@@ -56,6 +60,8 @@ class Generator(ABC):
     factors: ClassVar[tuple[str, ...]]
     difficulty: ClassVar[str]
     splits: ClassVar[Mapping[str, str]]
+    matched: ClassVar[Mapping[str, str]] = {}
+    alike: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def strata(self, split: str) -> Sequence[Space]:
@@ -68,6 +74,14 @@ class Generator(ABC):
     @abstractmethod
     def solve(self, fields: Mapping[str, Field]) -> str:
         """The canonical answer by a second way, from what the model is shown and nothing else."""
+
+    def members(self, split: str) -> int:
+        """Problems that each point of a split gives, >= 1: drawn together, told apart by `member`."""
+        return 1
+
+    def example(self, solved: Problem, problem: Problem) -> Problem:
+        """A solved example as it is told beside a problem: in the problem's own vocabulary, say."""
+        return solved
 
     def stratification(self, split: str) -> Strata:
         """The split's strata, built once per generator and split.
@@ -82,18 +96,18 @@ class Generator(ABC):
                 raise BadInput(
                     f"{self.name}: no split {split!r}; allowed: {', '.join(self.splits)}"
                 )
-            known[split] = Strata(self.strata(split))
+            known[split] = Strata(self.strata(split), self.members(split))
         return known[split]
 
     def count(self, split: str) -> int:
-        """How many distinct points the split holds."""
+        """How many problems the split holds."""
         return self.stratification(split).count
 
     def problem(self, seed: Seed, split: str, index: int) -> Problem:
         """The problem at `index` of a split's stream: the same bytes always and everywhere.
 
         Raises:
-            SpaceExhausted: `index` is at or beyond the number of points in the split.
+            SpaceExhausted: `index` is at or beyond the number of problems in the split.
         """
         strata = self.stratification(split)
         if not 0 <= index < strata.count:
@@ -101,7 +115,8 @@ class Generator(ABC):
                 f"{self.name}/{split}: problem {index} was asked for; "
                 f"the space holds {strata.count} distinct problems"
             )
-        point = strata.at(seed.key(self.name, self.version, split), index)
+        order = self.matched.get(split, split)
+        point = strata.at(seed.key(self.name, self.version, order), index)
         draft = self.build(point, seed.rng(self.name, self.version, split, index))
         canonical = draft.fields if draft.canonical is None else draft.canonical
         uid = content_hash([self.name, self.version, canonical])[:16]

@@ -1,4 +1,4 @@
-"""Looking up what is installed: generators, models and scorers by their entry-point names."""
+"""Looking up what is installed: generators, models, painters and scorers by their entry-point names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load(group: str, name: str, *, where: str = "") -> Any:
     """Load the object installed as `name` in the group `modelmetry.<group>`.
 
     Args:
-        group: `generators`, `models` or `scorers`.
+        group: `generators`, `models`, `painters` or `scorers`.
         name: The entry point's name.
         where: Prefix for the error line, such as a file and key.
 

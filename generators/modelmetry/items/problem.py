@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-import msgspec
-
 from modelmetry.errors import BadInput
+from modelmetry.items.picture import Picture
 
 Scalar = str | int | float | bool
 """A factor's level, or a simple field."""
@@ -69,13 +67,13 @@ class Part:
 
     Attributes:
         kind: `text` or `image`.
-        text: The text, or for an image its description for logs; never the pixels.
-        image: Content address (SHA-256, hex) of a PNG, or None for text.
+        text: The text, or for an image what stands for it in logs; never the pixels.
+        image: What to paint, or None for text.
     """
 
     kind: Literal["text", "image"] = "text"
     text: str = ""
-    image: str | None = None
+    image: Picture | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +97,11 @@ class Message:
 def message(role: Literal["system", "user", "assistant"], text: str) -> Message:
     """A message that holds one text."""
     return Message(role=role, parts=(Part(text=text),))
+
+
+def as_text(parts: Iterable[Part]) -> str:
+    """Parts as one text for people and for logs: pictures by what stands for them."""
+    return "".join(part.text for part in parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,18 +160,12 @@ class Item:
 
     @property
     def text(self) -> str:
-        """Everything the model reads, as one text, for people."""
-        return "\n".join(turn.text for turn in self.messages)
+        """Everything the model is shown, as one text, for people; pictures by what stands for them."""
+        return "\n".join(as_text(turn.parts) for turn in self.messages)
 
-
-_ENCODER = msgspec.json.Encoder(order="deterministic")
-
-
-def canonical_json(value: object) -> bytes:
-    """The one JSON encoding that hashes are taken of: sorted keys, no spaces, UTF-8."""
-    return _ENCODER.encode(value)
-
-
-def content_hash(value: object) -> str:
-    """SHA-256 (hex) of the canonical JSON of `value`."""
-    return hashlib.sha256(_ENCODER.encode(value)).hexdigest()
+    @property
+    def pictures(self) -> tuple[Picture, ...]:
+        """The pictures that the model is shown, in order."""
+        return tuple(
+            part.image for turn in self.messages for part in turn.parts if part.image is not None
+        )

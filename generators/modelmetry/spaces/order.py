@@ -77,29 +77,33 @@ class Turns:
     """The order in which strata of some sizes take turns.
 
     Index i belongs to stratum i mod m while all m strata last; a stratum that is used up drops
-    out and the others go on.
+    out and the others go on. Where a point gives several problems, these follow each other.
 
     Args:
-        sizes: Points in each stratum, >= 1.
+        sizes: Problems in each stratum, >= 1 and a multiple of `members`.
+        members: Problems that each point gives, >= 1.
     """
 
-    __slots__ = ("_phases",)
+    __slots__ = ("_members", "_phases")
 
-    def __init__(self, sizes: Sequence[int]) -> None:
+    def __init__(self, sizes: Sequence[int], members: int = 1) -> None:
+        self._members = members
         # One phase per distinct size: (first index, first turn, strata still alive).
         self._phases: list[tuple[int, int, tuple[int, ...]]] = []
         start = first_turn = 0
-        for size in sorted(set(sizes)):
-            alive = tuple(i for i, count in enumerate(sizes) if count >= size)
+        points = [size // members for size in sizes]
+        for size in sorted(set(points)):
+            alive = tuple(i for i, count in enumerate(points) if count >= size)
             self._phases.append((start, first_turn, alive))
             start += (size - first_turn) * len(alive)
             first_turn = size
 
     def place(self, index: int) -> tuple[int, int]:
-        """The stratum of an index, and its turn: how many of the stratum's points came before."""
-        phase = max(p for p in self._phases if p[0] <= index)
-        turn, seat = divmod(index - phase[0], len(phase[2]))
-        return phase[2][seat], phase[1] + turn
+        """The stratum of an index, and how many of the stratum's problems came before."""
+        point, member = divmod(index, self._members)
+        phase = max(p for p in self._phases if p[0] <= point)
+        turn, seat = divmod(point - phase[0], len(phase[2]))
+        return phase[2][seat], (phase[1] + turn) * self._members + member
 
 
 class Strata:
@@ -110,20 +114,30 @@ class Strata:
 
     Args:
         spaces: The strata, in order; at least one, none empty, pairwise disjoint.
+        members: Problems that each point gives, >= 1: the questions about one scene, say.
+
+    Attributes:
+        sizes: Problems in each stratum.
+        count: Problems in all of them.
+        turns: The order in which the strata take turns.
     """
 
-    __slots__ = ("_cache", "count", "spaces", "turns")
+    __slots__ = ("_cache", "count", "members", "sizes", "spaces", "turns")
 
-    def __init__(self, spaces: Sequence[Space]) -> None:
+    def __init__(self, spaces: Sequence[Space], members: int = 1) -> None:
         self.spaces = tuple(spaces)
         if not self.spaces or any(not space.count for space in self.spaces):
             raise BadInput("split: it is empty; allowed: strata with one or more points each")
-        self.count = sum(space.count for space in self.spaces)
-        self.turns = Turns([space.count for space in self.spaces])
+        self.members = members
+        self.sizes = tuple(space.count * members for space in self.spaces)
+        self.count = sum(self.sizes)
+        self.turns = Turns(self.sizes, members)
         self._cache: tuple[int, list[Permutation]] | None = None
 
     def at(self, key: int, index: int) -> dict[str, Any]:
         """The point at an index of the order that `key` chooses.
+
+        Where a point gives several problems, `member` says which of them it is, from 0.
 
         Args:
             key: 256-bit integer; every stratum is ordered by a key of its own derived from it.
@@ -134,5 +148,9 @@ class Strata:
                 Permutation(space.count, key ^ (i + 1)) for i, space in enumerate(self.spaces)
             ]
             self._cache = (key, orders)
-        stratum, rank = self.turns.place(index)
-        return self.spaces[stratum].at(self._cache[1][stratum][rank])
+        stratum, before = self.turns.place(index)
+        rank, member = divmod(before, self.members)
+        point = self.spaces[stratum].at(self._cache[1][stratum][rank])
+        if self.members > 1:
+            point["member"] = member
+        return point

@@ -1,0 +1,119 @@
+"""Pictures are painted once, in processes of their own, and kept whole."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.tiny_pictures import paint, picture
+
+from modelmetry.errors import BadInput, ModelmetryError
+from modelmetry.items import Gallery, Painters, Picture
+
+
+@pytest.fixture
+def gallery(tmp_path: Path, painted: Path) -> Iterator[Gallery]:
+    """An empty gallery with two painting processes."""
+    with Gallery(tmp_path / "pictures", 2) as made:
+        yield made
+
+
+def wanted(gallery: Gallery, *pictures: Picture) -> list[bytes]:
+    """The pictures, all wanted at the same time."""
+
+    async def session() -> list[bytes]:
+        return list(await asyncio.gather(*map(gallery.png, pictures)))
+
+    return asyncio.run(session())
+
+
+def test_a_picture_is_painted_once(gallery: Gallery, painted: Path) -> None:
+    """However many want it, at once or later, from here or from another gallery on the folder."""
+    pictures = [picture(n % 3) for n in range(30)]
+    assert wanted(gallery, *pictures) == [paint(p.recipe) for p in pictures]
+    lines = painted.read_text().splitlines()
+    ours = [line for line in lines if not line.endswith(f" {os.getpid()}")]
+    assert len(ours) == 3, "and none in this process"
+    with Gallery(gallery.folder, 1) as another:
+        assert wanted(another, picture(1)) == [paint(picture(1).recipe)]
+    now = painted.read_text().splitlines()
+    assert [line for line in now if not line.endswith(f" {os.getpid()}")] == ours
+
+
+def test_files_are_named_by_address(gallery: Gallery) -> None:
+    """The folder holds `ab/<address>.png` and nothing that was being written."""
+    wanted(gallery, picture(1), picture(2))
+    files = {path.relative_to(gallery.folder) for path in gallery.folder.rglob("*.*")}
+    assert files == {Path(p.address[:2], f"{p.address}.png") for p in (picture(1), picture(2))}
+
+
+def test_half_a_file_is_painted_again(gallery: Gallery) -> None:
+    """A file that a power cut left short is no picture."""
+    wanted(gallery, picture(1))
+    path = gallery.path(picture(1).address)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-4])
+    assert gallery.kept(picture(1).address) is None
+    assert wanted(gallery, picture(1)) == [whole]
+    assert path.read_bytes() == whole
+
+
+def test_whoever_gives_up_does_not_take_the_picture_along(gallery: Gallery) -> None:
+    """One of two that wait for a picture is told to stop; the other gets it."""
+
+    async def session() -> bytes:
+        first = asyncio.create_task(gallery.png(picture(4)))
+        second = asyncio.create_task(gallery.png(picture(4)))
+        await asyncio.sleep(0)
+        first.cancel()
+        return await second
+
+    assert asyncio.run(session()) == paint(picture(4).recipe)
+
+
+def test_painters_keep_the_order(painted: Path) -> None:
+    """Any number of processes gives the same bytes in the same order, lazily."""
+    pictures = [picture(n % 7, n) for n in range(40)]
+    expected = [paint(p.recipe) for p in pictures]
+    for processes in (1, 3):
+        with Painters(processes) as painters:
+            assert list(painters.in_order(iter(pictures))) == expected
+    taken = []
+    with Painters(1) as painters:
+        stream = painters.in_order(taken.append(p) or p for p in pictures)
+        next(stream)
+        assert len(taken) < 8, "only a few are ahead of need"
+
+
+def test_what_cannot_be_painted_is_one_line(painted: Path) -> None:
+    """A refused recipe, a fault, a painter that ends and an unknown painter each say what is wrong."""
+    with Painters(1) as painters:
+        with pytest.raises(BadInput, match="tiny: the recipe is 'x'; allowed"):
+            painters.paint(Picture(painter="tiny", recipe="x")).result()
+        with pytest.raises(BadInput, match=r"unknown painter 'oil'; installed: .*tiny"):
+            painters.paint(Picture(painter="oil", recipe="x")).result()
+        with pytest.raises(ModelmetryError, match="tiny: ZeroDivisionError: no such number"):
+            painters.paint(picture(98)).result()
+        assert painters.paint(picture(3)).result() == paint(picture(3).recipe)
+        with pytest.raises(ModelmetryError, match="tiny: the painting process ended"):
+            painters.paint(picture(99)).result()
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path, painted: Path) -> None:
+    """The line names the file."""
+    (tmp_path / "pictures").write_text("in the way")
+    with Gallery(tmp_path / "pictures", 1) as gallery, pytest.raises(BadInput, match="cannot be"):
+        wanted(gallery, picture(1))
+
+
+def test_closing_does_not_wait_for_what_nobody_wants(painted: Path) -> None:
+    """Pictures that wait are dropped, and the processes are gone."""
+    painters = Painters(1)
+    coming = [painters.paint(picture(1, n)) for n in range(500)]
+    coming[0].result()
+    painters.close()
+    assert coming[-1].cancelled()
+    assert all(child.returncode is not None for child in painters._children)
