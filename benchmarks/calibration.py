@@ -24,6 +24,7 @@ from calibrations import Case
 PARTS = (
     "intervals",
     "comparisons",
+    "meta_analysis",
     "components",
     "planning",
     "sequences",

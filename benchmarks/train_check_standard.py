@@ -27,7 +27,7 @@ from typing import Any
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from modelmetry.items import Item, Problem, Seed, digest, load
+from modelmetry.items import Item, Problem, Seed, as_text, digest, load
 from modelmetry.models import Request, sampling_seed
 from modelmetry.models.check_standard import FOLDER, CheckStandard, digests
 from modelmetry.models.check_standard.tokenizer import (
@@ -120,7 +120,7 @@ def _segments(prompt: Prompt, problems: Sequence[Problem]) -> Iterator[tuple[str
     if prompt.format == "chat" and prompt.system:
         yield f"<|system|>{prompt.system}{END}", False
     for problem in problems:
-        question, answer = render(prompt, problem), problem.target.answers[0]
+        question, answer = as_text(render(prompt, problem)), problem.target.answers[0]
         if prompt.format == "chat":
             yield f"<|user|>{question}{END}<|assistant|>", False
             yield f"{answer}{END}", True

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from modelmetry.items import plugins
 from modelmetry.reports import Section
 from modelmetry.suites import Suite
-from tests import simulated_runs
+from tests import simulated_runs, tiny_pictures
 
 # The same examples every time, so that a change alone can turn a test red; `--hypothesis-profile
 # search` looks for others.
@@ -47,3 +49,10 @@ def suite() -> Suite:
 def section(suite: Suite) -> Section:
     """A run with right, wrong and missing answers of every kind."""
     return simulated_runs.simulated(suite, failing=0.1)
+
+
+@pytest.fixture
+def painted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The painter `tiny` and the generator `dots`, installed; a file with a line per painting."""
+    yield tiny_pictures.install(tmp_path, monkeypatch)
+    plugins._table.cache_clear()

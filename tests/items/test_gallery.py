@@ -61,17 +61,20 @@ def test_half_a_file_is_painted_again(gallery: Gallery) -> None:
     assert path.read_bytes() == whole
 
 
-def test_whoever_gives_up_does_not_take_the_picture_along(gallery: Gallery) -> None:
-    """One of two that wait for a picture is told to stop; the other gets it."""
+def test_whoever_gives_up_does_not_take_the_picture_along(tmp_path: Path, painted: Path) -> None:
+    """One of two that wait for a picture in the queue is told to stop; the other gets it."""
 
-    async def session() -> bytes:
+    async def session(gallery: Gallery) -> bytes:
+        before = [asyncio.create_task(gallery.png(picture(n))) for n in range(4)]
         first = asyncio.create_task(gallery.png(picture(4)))
         second = asyncio.create_task(gallery.png(picture(4)))
         await asyncio.sleep(0)
         first.cancel()
+        await asyncio.gather(*before)
         return await second
 
-    assert asyncio.run(session()) == paint(picture(4).recipe)
+    with Gallery(tmp_path / "pictures", 1) as gallery:
+        assert asyncio.run(session(gallery)) == paint(picture(4).recipe)
 
 
 def test_painters_keep_the_order(painted: Path) -> None:

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.tiny_pictures import picture
 
 from modelmetry.errors import BadInput
-from modelmetry.items import Part, Seed, load, message
+from modelmetry.items import Message, Part, Seed, load, message
 from modelmetry.models import Rejected, Request, resolve, sampling_seed
 from modelmetry.models.check_standard import FOLDER, CheckStandard, digests
 from modelmetry.models.check_standard.forward import Llama
@@ -257,14 +258,21 @@ def test_a_narrow_nucleus_is_greedy(ask):
     [
         ((message("user", "x " * 300),), "tokens; allowed: 1 to 511"),
         ((message("user", ""),), "a prompt of 0 tokens"),
-        ((replace(message("user", "x"), parts=(Part(kind="image", image="0"),)),), "an image"),
     ],
 )
 def test_what_it_cannot_read_is_given_up_alone(messages, what, make_request, ask):
-    """Too long, empty, or a picture: one line, and the run goes on."""
+    """Too long or empty: one line, and the run goes on."""
     request = make_request(format="completion")
     with pytest.raises(Rejected, match=what):
         ask(model(), replace(request, item=replace(request.item, messages=messages)))
+
+
+def test_a_picture_is_refused(make_request, ask):
+    """No item of such a prompt can succeed, so the run ends at the first."""
+    request = make_request()
+    shown = Message(role="user", parts=(Part(kind="image", image=picture(1)),))
+    with pytest.raises(BadInput, match="check-standard: a picture was asked of a text-only model"):
+        ask(model(), replace(request, item=replace(request.item, messages=(shown,))))
 
 
 def test_a_folder_without_the_files_is_bad_input(tmp_path, make_request, ask):

@@ -157,6 +157,36 @@ def test_simulated_wordings_and_clusters_shift_the_logit(make_request):
         assert statistics.stdev(logits) == pytest.approx(0.7, abs=0.07)
 
 
+def test_simulated_has_a_gap_where_it_is_planted(make_request):
+    """Logits are gained on the splits whose name, or task and name, a pattern matches."""
+    planted = {"*-ood": -1.5, "other/*": 9.0}
+    model = resolve("reference/simulated", options={"ability": 0.5, "split_shift": planted})
+    request = make_request()
+    item = request.item
+
+    def known(split):
+        problem = replace(item.problem, split=split)
+        return model.knows(replace(request, item=replace(item, problem=problem)))
+
+    assert known("minimal-iid") == pytest.approx(logistic(0.5))
+    assert known("minimal-ood") == pytest.approx(logistic(-1.0))
+    own = {f"{item.task}/*-ood": -1.0}
+    model = resolve("reference/simulated", options={"ability": 0.5, "split_shift": own})
+    assert known("minimal-ood") == pytest.approx(logistic(-0.5))
+
+
+def test_simulated_reads_its_splits_from_the_command_line(make_request):
+    """The option may be JSON, as `-M` gives it; what is no mapping of numbers is refused."""
+    text = '{"*": -2.0}'
+    model = resolve("reference/simulated", options={"ability": "0", "split_shift": text})
+    assert model.knows(make_request()) == pytest.approx(logistic(-2))
+    for wrong in ("-1", '{"*-ood": "much"}', "{"):
+        with pytest.raises(BadInput, match="split_shift"):
+            resolve("reference/simulated", options={"split_shift": wrong})
+    with pytest.raises(BadInput, match="finite"):
+        resolve("reference/simulated", options={"split_shift": {"*": math.inf}})
+
+
 def test_simulated_repeats_are_independent(make_request, ask):
     """Given an item's probability, its repeats scatter as independent draws do."""
     model = resolve("reference/simulated", options={"ability": 0})

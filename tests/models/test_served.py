@@ -7,7 +7,6 @@ import re
 import socket
 import time
 import traceback
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -15,7 +14,6 @@ import pytest
 from aiohttp import web
 
 from modelmetry.errors import BadInput, ModelmetryError, Unreachable
-from modelmetry.items import Message, Part
 from modelmetry.models import Rejected, Transient, resolve
 
 SECRET = "sk-never-to-be-seen-0123456789"
@@ -335,15 +333,6 @@ def test_extra_body_adds_and_removes_fields(provider, stub, make_request, ask):
     assert not {"temperature", "seed"} & set(body)
     plain = resolve(f"{provider}/stub", base_url=stub.url)
     assert model.identity() != plain.identity()
-
-
-def test_an_image_is_refused(model, make_request, ask):
-    """An item that shows a picture is one clear line, not a question without its picture."""
-    request = make_request()
-    shown = Message(role="user", parts=(Part(kind="image", image="0" * 64),))
-    request = replace(request, item=replace(request.item, messages=(shown,)))
-    with pytest.raises(BadInput, match="images are not supported yet"):
-        ask(model, request)
 
 
 def test_nothing_secret_is_kept(provider, model, make_request, ask):

@@ -17,6 +17,7 @@ import pytest
 from modelmetry import statistics
 from modelmetry.statistics import (
     agreement,
+    balanced,
     betting,
     budget,
     charts,
@@ -30,6 +31,7 @@ from modelmetry.statistics import (
     grouped,
     item_response,
     means,
+    meta_analysis,
     misclassification,
     missing,
     multiplicity,
@@ -330,6 +332,26 @@ CALLS = {
         numbers=LEVEL,
     ),
     "difference_of_means": Call(function=means.difference_of_means, **TWO_SETS, numbers=LEVEL),
+    "difference of balanced accuracies": Call(
+        function=balanced.difference,
+        arrays={"a": A, "b": B},
+        labels={
+            "classes_a": KINDS,
+            "classes_b": KINDS,
+            "clusters_a": CLUSTERS,
+            "clusters_b": CLUSTERS,
+        },
+        numbers=LEVEL,
+    ),
+    "pool": Call(
+        function=meta_analysis.pool, arrays={"values": X, "errors": ERRORS}, numbers=LEVEL
+    ),
+    "regress": Call(
+        function=meta_analysis.regress,
+        arrays={"values": X, "errors": ERRORS, "moderator": np.arange(N) / 7},
+        labels={"groups": KINDS},
+        numbers=LEVEL,
+    ),
     "corrected_rate": Call(
         function=counted,
         numbers={

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import islice
 
-from modelmetry.items import Seed
+from modelmetry.items import Seed, as_text
 from modelmetry.suites import edition, generator_of, item_count, items, read, render
 
 
@@ -45,7 +45,7 @@ def test_examples_come_from_train_and_differ_between_items() -> None:
     prompt = next(p for p in task.prompts if p.shots and p.format == "completion")
     generator = generator_of(task)
     train = {
-        f"{render(prompt, problem)} {problem.target.answers[0]}"
+        f"{as_text(render(prompt, problem))} {problem.target.answers[0]}"
         for problem in generator.problems(Seed(root=0), "train", generator.count("train"))
     }
     seen = set()

@@ -18,6 +18,11 @@ from modelmetry.analyses.saturation import headroom_rows
 from modelmetry.analyses.splits import split_rows
 from modelmetry.analyses.stopping import anytime_accuracy
 from modelmetry.analyses.strata import stratum_rows
+from modelmetry.analyses.systematicity import (
+    Systematicity,
+    find_systematicity,
+    systematicity_rows,
+)
 from modelmetry.analyses.table import Items, read_items
 from modelmetry.runs.record import RunRecord
 from modelmetry.statistics import Estimate
@@ -33,6 +38,7 @@ class Analysis:
         items: The same, averaged over repeats, as arrays.
         curves: Accuracy against difficulty, one curve per task.
         residues: Error structure of the addition tasks.
+        systematicity: Gaps between what training shows and what it holds out, where a suite has them.
         budgets: Uncertainty budgets of the headline's splits; none where answers chose problems.
         rows: Every estimate: by split, then contrasts, thresholds and error structure.
     """
@@ -42,6 +48,7 @@ class Analysis:
     items: Items
     curves: tuple[Curve, ...]
     residues: tuple[Residue, ...]
+    systematicity: tuple[Systematicity, ...]
     budgets: tuple[SplitBudget, ...]
     rows: tuple[Row, ...]
 
@@ -61,9 +68,11 @@ def analyze(record: RunRecord, scores: pa.Table) -> Analysis:
     items = read_items(scores)
     curves = find_curves(record.suite, items)
     contrasts, strata = contrast_rows(record.suite, items), list(stratum_rows(record, items))
+    gaps = find_systematicity(record.suite, items)
     if record.until is not None and record.until.adaptive:
         # The answers chose how hard each split's problems were, so that splits do not compare.
         curves, contrasts, strata = with_staircases(record, items, curves), [], []
+        gaps = []
     residues = find_residues(record.suite, scores)
     budgets = find_budgets([(record, scores)], primary(record, items))
     rows = [
@@ -74,6 +83,7 @@ def analyze(record: RunRecord, scores: pa.Table) -> Analysis:
         *strata,
         *constant_rows(record),
         *contrasts,
+        *systematicity_rows(gaps),
         *threshold_rows(curves),
         *residue_rows(residues),
         *budget_rows(budgets),
@@ -86,6 +96,7 @@ def analyze(record: RunRecord, scores: pa.Table) -> Analysis:
         items=items,
         curves=tuple(curves),
         residues=tuple(residues),
+        systematicity=tuple(gaps),
         budgets=tuple(budgets),
         rows=tuple(rows),
     )

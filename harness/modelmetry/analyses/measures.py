@@ -36,6 +36,16 @@ Kind = Literal[
     "errors divisible",
     "standard uncertainty",
     "accuracy with combined uncertainty",
+    "systematicity gap",
+    "pooled systematicity gap",
+    "heterogeneity of gaps",
+    "systematicity gap by diversity",
+    "systematicity gap per doubling",
+    "difference in differences",
+    "pooled difference in differences",
+    "quad gap",
+    "cell gap",
+    "constant answer gap",
 ]
 
 

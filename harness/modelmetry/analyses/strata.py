@@ -15,14 +15,17 @@ from modelmetry.spaces import Turns
 from modelmetry.statistics import stratified
 
 
-def strata_of(places: np.ndarray, sizes: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def strata_of(
+    places: np.ndarray, sizes: Sequence[int], members: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
     """The stratum and the turn of problems at some places of a split's stream, shape (n,) each.
 
     Args:
         places: Shape (n,), from 0.
-        sizes: Points in each stratum.
+        sizes: Problems in each stratum.
+        members: Problems that each point of the strata gives.
     """
-    order = Turns(sizes)
+    order = Turns(sizes, members)
     found = np.array([order.place(place) for place in places.tolist()], dtype=np.intp)
     return tuple(found.reshape(-1, 2).T)  # type: ignore[return-value]
 
@@ -45,10 +48,11 @@ def stratum_rows(record: RunRecord, items: Items) -> Iterator[Row]:
         for split in task.splits:
             label = record.suite.label(task.name, split)
             where = np.flatnonzero(items.split.at(label) & items.scored)
-            sizes = [space.count for space in generator.stratification(split).spaces]
+            strata = generator.stratification(split)
+            sizes = strata.sizes
             if len(sizes) < 2 or not len(where):
                 continue
-            stratum, _ = strata_of(items.index[where], sizes)
+            stratum, _ = strata_of(items.index[where], sizes, strata.members)
             present = np.unique(stratum).tolist()
             if len(present) < len(sizes):
                 continue

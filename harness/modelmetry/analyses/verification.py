@@ -10,7 +10,7 @@ from itertools import combinations
 import msgspec
 
 from modelmetry.analyses.baselines import bag_of_words, constant_answer, draw, right
-from modelmetry.items import Generator, Problem, load
+from modelmetry.items import Generator, Problem, as_text, load
 from modelmetry.scoring import Scorer
 from modelmetry.statistics import Estimate, proportions
 from modelmetry.suites import Suite, Task, generator_of, render
@@ -166,7 +166,7 @@ def _splits(task: Task) -> list[str]:
 def _check(task: Task, label: str, problems: Sequence[Problem], seed: int) -> SplitCheck:
     generator, scorer = generator_of(task), load("scorers", task.scorer)
     total, split, points = len(problems), problems[0].split, problems[-1].index + 1
-    asked = [[render(prompt, problem) for problem in problems] for prompt in task.prompts]
+    asked = [[as_text(render(prompt, problem)) for problem in problems] for prompt in task.prompts]
     given = Counter(problem.target.answers[0] for problem in problems)
     wrong = sum(not _agrees(generator, scorer, problem) for problem in problems)
     answer, constant = constant_answer(problems, scorer, seed)
@@ -250,4 +250,4 @@ def _expected_overlap(generator: Generator, split: str, points: int) -> float:
     """Points that two independent draws of so many points share, over all strata."""
     strata = generator.stratification(split)
     drawn = Counter(strata.turns.place(index)[0] for index in range(points))
-    return sum(n * n / strata.spaces[stratum].count for stratum, n in drawn.items())
+    return sum(n * n / strata.sizes[stratum] for stratum, n in drawn.items())

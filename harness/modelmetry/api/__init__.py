@@ -1,6 +1,8 @@
 """The public Python interface: everything the command line does, as functions."""
 
 from modelmetry.api.asking import DEFAULT_MODEL
+from modelmetry.api.exporting import export
+from modelmetry.api.gaps import systematicity
 from modelmetry.api.gauging import grr
 from modelmetry.api.making import generate, installed, preview, read_suite, verify
 from modelmetry.api.planning import plan
@@ -14,6 +16,7 @@ __all__ = [
     "compare",
     "dry_run",
     "dry_run_until",
+    "export",
     "generate",
     "grr",
     "installed",
@@ -26,6 +29,7 @@ __all__ = [
     "run",
     "run_until",
     "score",
+    "systematicity",
     "update_leaderboard",
     "verify",
 ]

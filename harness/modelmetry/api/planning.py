@@ -160,12 +160,14 @@ def _guessed(suite: Suite, label: str, seconds: float | None) -> Cost:
     kept = (
         item for item in suites.items(suite, Seed(root=0), _LOOKED_AT) if _in(suite, item, label)
     )
-    lengths = [len(item.text) for item in islice(kept, _LOOKED_AT)]
+    asked = list(islice(kept, _LOOKED_AT))
+    lengths = [len(item.text) for item in asked]
+    besides = ", pictures not counted" if any(item.pictures for item in asked) else ""
     return Cost(
         input_tokens=sum(lengths) / len(lengths) / 4,
         output_tokens=float(suite.sampling.max_tokens),
         seconds=seconds,
-        about="four characters a token in, at most max_tokens out",
+        about=f"four characters a token in{besides}, at most max_tokens out",
     )
 
 

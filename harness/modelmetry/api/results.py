@@ -185,6 +185,7 @@ def _samples(read: Run) -> Callable[[Sequence[int]], list[Sample]]:
     def samples(rows: Sequence[int]) -> list[Sample]:
         with closing(runs.open_store(read.folder)) as store:
             found = store.picked(rows)
+        walls = runs.gallery(read.folder)
         marks = read.scores.take(list(rows)).to_pylist()
         return [
             Sample(
@@ -199,6 +200,12 @@ def _samples(read: Run) -> Callable[[Sequence[int]], list[Sample]]:
                 outcome=mark["outcome"],
                 reason=mark["reason"],
                 repeat=mark["repeat"],
+                pictures={
+                    part.text: walls.path(part.image.address)
+                    for turn in item.messages
+                    for part in turn.parts
+                    if part.image
+                },
             )
             for (item, response), mark in zip(found, marks, strict=True)
         ]

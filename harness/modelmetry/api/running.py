@@ -30,7 +30,10 @@ def dry_run(
     temperature: float | None = None,
     max_tokens: int | None = None,
 ) -> dict[str, Any]:
-    """What `run` would ask with the same arguments; asks nothing and writes nothing.
+    """What `run` would ask with the same arguments; asks nothing, paints nothing, writes nothing.
+
+    How many tokens a picture takes is the back end's own affair, so pictures are counted and
+    neither tokens nor cost include them.
 
     Args: see `run`.
 
@@ -40,10 +43,11 @@ def dry_run(
     settings: Settings = {"model_base_url": model_base_url, "model_options": model_options}
     source = source_of(what, limit, seed).changed(epochs, temperature, max_tokens)
     asked = model_of(source, model, settings)
-    count = characters = 0
+    count = characters = pictures = 0
     for item in source.items():
         count += 1
         characters += len(item.text)
+        pictures += len(item.pictures)
     if not count:
         raise BadInput(f"{what}: there is no item in it; allowed: a whole run")
     total = count * source.repeats
@@ -57,11 +61,15 @@ def dry_run(
         "model": asked.spec,
         "items": count,
         "requests": requests,
-        "input tokens, about": tokens_in,
-        "output tokens, at most": tokens_out,
     }
+    besides = " besides pictures" if pictures else ""
+    if pictures:
+        planned["pictures shown, about"] = pictures * requests // count
+    planned[f"input tokens{besides}, about"] = tokens_in
+    planned["output tokens, at most"] = tokens_out
     if asked.price_input or asked.price_output:
-        planned["cost in USD, at most about"] = round(asked.cost(tokens_in, tokens_out), 4)
+        cost = round(asked.cost(tokens_in, tokens_out), 4)
+        planned[f"cost in USD{besides}, at most about"] = cost
     return planned
 
 
@@ -164,8 +172,9 @@ def _prepared(source: Source, model: Model, log_dir: Path, *, resume: bool) -> P
         "sampling": source.sampling,
         "repeats": source.repeats,
     }
-    if resume and (found := runs.find(log_dir, **asked)) is not None:
-        return found
-    return runs.prepare(
+    found = runs.find(log_dir, **asked) if resume else None
+    folder = found or runs.prepare(
         log_dir, source.items(), suite=source.suite, seed=source.seed, limit=source.limit, **asked
     )
+    runs.hang(folder, source.pictures())
+    return folder

@@ -27,6 +27,7 @@ class Source:
         sampling: How to decode.
         repeats: How often to ask each item.
         items: Makes every item, in order.
+        pictures: Gives the (address, PNG bytes) of the pictures that are painted already.
         run: The folder of a run to go on with, or None.
     """
 
@@ -37,6 +38,7 @@ class Source:
     sampling: Sampling
     repeats: int
     items: Callable[[], Iterator[Item]]
+    pictures: Callable[[], Iterator[tuple[str, bytes]]] = lambda: iter(())
     run: Path | None = None
 
     def changed(
@@ -125,6 +127,7 @@ def _of_edition(folder: Path) -> Source:
         sampling=manifest.suite.sampling,
         repeats=manifest.suite.repeats,
         items=edition.items,
+        pictures=edition.pictures,
     )
 
 

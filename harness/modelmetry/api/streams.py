@@ -112,7 +112,14 @@ def _opened(suite: Suite, count: Callable[[Task, str], int]) -> Suite:
 
 
 def _sizes(generator: Generator, split: str) -> tuple[int, ...]:
-    return tuple(min(space.count, _HUGE) for space in generator.stratification(split).spaces)
+    strata = generator.stratification(split)
+    if strata.members > 1:
+        # The bets are placed on one problem after the other, each drawn whatever came before.
+        raise BadInput(
+            f"until: {generator.name}/{split} draws {strata.members} problems at a time; "
+            "allowed: splits whose problems are drawn one by one"
+        )
+    return tuple(min(size, _HUGE) for size in strata.sizes)
 
 
 @dataclass(kw_only=True)

@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from modelmetry.cli import gauging, inspecting, measuring, planning
+from modelmetry.cli import exporting, gauging, inspecting, measuring, planning
 from modelmetry.cli.options import complain
 from modelmetry.errors import ModelmetryError
 
@@ -29,6 +29,7 @@ def commands() -> None:
 
 for _command in (
     *inspecting.COMMANDS,
+    *exporting.COMMANDS,
     *planning.COMMANDS,
     *measuring.COMMANDS,
     *gauging.COMMANDS,

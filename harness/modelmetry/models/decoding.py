@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from threading import Event
 from typing import Any
 
 import torch
 from transformers import (
+    MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING,
+    AutoConfig,
     AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoProcessor,
     AutoTokenizer,
     GenerationConfig,
     LogitsProcessorList,
@@ -22,7 +28,8 @@ from transformers import (
 )
 
 from modelmetry.errors import BadInput
-from modelmetry.models.model import Finish, Rejected, Request, Sampling
+from modelmetry.items import Part
+from modelmetry.models.model import Finish, Rejected, Request, Sampling, text_only
 from modelmetry.models.wire import clean, excerpt
 
 
@@ -44,8 +51,21 @@ class Decoded:
     logprobs: tuple[float, ...] | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a model is given.
+
+    Attributes:
+        ids: Token ids.
+        seen: What it sees besides, as its processor makes it of pictures; empty for text alone.
+    """
+
+    ids: list[int]
+    seen: Mapping[str, Any] = field(default_factory=dict)
+
+
 class Decoder:
-    """A causal language model and its tokenizer in this process.
+    """A causal language model, with or without eyes, and its tokenizer in this process.
 
     Attributes:
         commit: The commit of a model from the hub; None for a folder.
@@ -58,13 +78,16 @@ class Decoder:
         Raises:
             BadInput: It cannot be loaded.
         """
-        self._name = name
+        self._name, self._revision = name, revision
         self._closing = Event()
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         try:
+            config = AutoConfig.from_pretrained(name, revision=revision)
+            self._sees = type(config) in MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING
+            kind = AutoModelForImageTextToText if self._sees else AutoModelForCausalLM
             self._tokenizer: Any = AutoTokenizer.from_pretrained(name, revision=revision)
-            model: Any = AutoModelForCausalLM.from_pretrained(name, revision=revision, dtype=dtype)
+            model: Any = kind.from_pretrained(name, revision=revision, dtype=dtype)
             self._model = model.to(device).eval()
         except (OSError, ValueError, RuntimeError, ImportError, KeyError) as error:
             raise BadInput(
@@ -82,27 +105,70 @@ class Decoder:
         config = model.config.get_text_config()
         self._context: int | None = getattr(config, "max_position_embeddings", None)
 
-    def encode(self, request: Request) -> list[int]:
-        """The prompt's tokens.
+    def encode(self, request: Request, pictures: Mapping[str, bytes]) -> Prompt:
+        """The prompt as the model is given it.
+
+        Args:
+            request: The request.
+            pictures: Address -> PNG bytes of every picture shown.
 
         Raises:
-            BadInput: A chat is asked of a model without a chat template, or which refuses it.
+            BadInput: A chat is asked of a model without a chat template, or which refuses it; or a
+                picture is asked of a model that reads text alone.
             Rejected: Prompt and answer do not fit the model's context.
         """
         item = request.item
-        if item.format == "chat":
+        if pictures:
+            prompt = self._looked(request, pictures)
+        elif item.format == "chat":
             ids = self._tokenizer(self._templated(request), add_special_tokens=False)["input_ids"]
+            prompt = Prompt(ids=ids)
         else:
-            ids = self._tokenizer(item.text)["input_ids"]
-        wanted = len(ids) + request.sampling.max_tokens
+            prompt = Prompt(ids=self._tokenizer(item.text)["input_ids"])
+        wanted = len(prompt.ids) + request.sampling.max_tokens
         if self._context is not None and wanted > self._context:
             raise Rejected(
-                f"the prompt has {len(ids)} tokens and the answer may have "
+                f"the prompt has {len(prompt.ids)} tokens and the answer may have "
                 f"{request.sampling.max_tokens}; the model's context holds {self._context}"
             )
-        if not ids:
+        if not prompt.ids:
             raise Rejected("the prompt has no tokens")
-        return ids
+        return prompt
+
+    @cached_property
+    def _processor(self) -> Any:
+        """What turns pictures into the model's input; loaded with the first picture."""
+        try:
+            return AutoProcessor.from_pretrained(self._name, revision=self._revision)
+        except (OSError, ValueError, ImportError) as error:
+            raise BadInput(
+                f"hf/{self._name}: pictures cannot be read: {excerpt(str(error), 300)}"
+            ) from None
+
+    def _looked(self, request: Request, pictures: Mapping[str, bytes]) -> Prompt:
+        from jinja2 import TemplateError
+
+        if not self._sees:
+            raise text_only(f"hf/{self._name}")
+        processor = self._processor  # first, as it says what is missing where Pillow is
+        turns = [
+            {"role": turn.role, "content": [_piece(part, pictures) for part in turn.parts]}
+            for turn in request.item.messages
+        ]
+        try:
+            inputs = processor.apply_chat_template(
+                turns,
+                tokenize=True,
+                return_dict=True,
+                return_tensors="pt",
+                add_generation_prompt=True,
+            )
+        except (TemplateError, ValueError) as error:
+            raise self._refusal(request, error) from None
+        inputs = inputs.to(self._model.device, self._model.dtype)
+        own = ("input_ids", "attention_mask")
+        seen = {name: value for name, value in inputs.items() if name not in own}
+        return Prompt(ids=inputs["input_ids"][0].tolist(), seen=seen)
 
     def _templated(self, request: Request) -> str:
         from jinja2 import TemplateError
@@ -118,13 +184,16 @@ class Decoder:
                 turns, tokenize=False, add_generation_prompt=True
             )
         except TemplateError as error:
-            raise BadInput(
-                f"hf/{self._name}: the chat template refuses {request.item.uid}: "
-                f"{excerpt(str(error), 200)}"
-            ) from None
+            raise self._refusal(request, error) from None
+
+    def _refusal(self, request: Request, error: Exception) -> BadInput:
+        return BadInput(
+            f"hf/{self._name}: the chat template refuses {request.item.uid}: "
+            f"{excerpt(str(error), 200)}"
+        )
 
     def decode(
-        self, prompts: Sequence[list[int]], seeds: Sequence[int], sampling: Sampling
+        self, prompts: Sequence[Prompt], seeds: Sequence[int], sampling: Sampling
     ) -> list[Decoded]:
         """Generate one answer to each prompt.
 
@@ -132,7 +201,8 @@ class Decoder:
         is in the batch, up to rounding.
 
         Args:
-            prompts: Token ids, one list per prompt.
+            prompts: The prompts; one with pictures stands alone, as every kind of model lays
+                those of several out in its own way.
             seeds: Sampling seed of each prompt.
             sampling: How to decode all of them.
 
@@ -140,9 +210,10 @@ class Decoder:
             BadInput: The accelerator's memory is full.
         """
         device = self._model.device
-        width = max(map(len, prompts))
-        rows = [[self._pad] * (width - len(ids)) + ids for ids in prompts]
-        mask = [[0] * (width - len(ids)) + [1] * len(ids) for ids in prompts]
+        given = [prompt.ids for prompt in prompts]
+        width = max(map(len, given))
+        rows = [[self._pad] * (width - len(ids)) + ids for ids in given]
+        mask = [[0] * (width - len(ids)) + [1] * len(ids) for ids in given]
         stops = _Stops(self._tokenizer, width, len(prompts), sampling.stop, self._closing)
         recorder = _Recorder() if sampling.logprobs else None
         processors = [recorder] if recorder else []
@@ -151,6 +222,7 @@ class Decoder:
                 output = self._model.generate(
                     input_ids=torch.tensor(rows, device=device),
                     attention_mask=torch.tensor(mask, device=device),
+                    **prompts[0].seen,
                     max_new_tokens=sampling.max_tokens,
                     do_sample=False,
                     logits_processor=LogitsProcessorList(
@@ -188,6 +260,16 @@ class Decoder:
     def stop(self) -> None:
         """End the batch in progress at its next token."""
         self._closing.set()
+
+
+def _piece(part: Part, pictures: Mapping[str, bytes]) -> dict[str, Any]:
+    """A part of a message as processors read it."""
+    from PIL import Image
+
+    if part.image is None:
+        return {"type": "text", "text": part.text}
+    png = pictures[part.image.address]
+    return {"type": "image", "image": Image.open(io.BytesIO(png)).convert("RGB")}
 
 
 def _ends(*given: int | list[int] | None) -> list[int]:

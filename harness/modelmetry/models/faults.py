@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -11,10 +12,21 @@ from typing import Any
 import msgspec
 
 from modelmetry.errors import BadInput, ModelmetryError, Unreachable
-from modelmetry.models.model import Rejected, Transient
+from modelmetry.models.model import Rejected, Transient, text_only
 from modelmetry.models.wire import Reply, excerpt
 
 _MESSAGE_LIMIT = 300  # characters of a server's own words that are worth keeping
+_REFUSES_PICTURES = (400, 415, 422, 500, 501)  # 500 is what llama.cpp's server answers
+# What OpenAI, vLLM, llama.cpp, Ollama and gateways say of any picture, whatever it shows.
+_BLIND = re.compile(
+    r"multi-?modal model|mmproj|at most 0 image"
+    r"|(image|vision|multi-?modal)\w*( input\w*)? (is|are|not)\b.{0,12}support"
+    r"|(not|n't) (support|accept) (image|vision|multi-?modal)"
+    r"|(unknown|unsupported|invalid) (content |part )*type\W*image"
+    r"|(allowed values:|input should be) *\W*text\W*($|\W)",
+    re.IGNORECASE,
+)
+_TOO_MANY = re.compile(r"at most [1-9]\d* image", re.IGNORECASE)
 _UNPAID = {"insufficient_quota", "billing_hard_limit_reached"}
 
 
@@ -74,6 +86,23 @@ def fault(reply: Reply, *, where: str, key_env: str) -> ModelmetryError:
             "its http or https, and that it usually ends in /v1"
         )
     return Rejected(f"the server answered {status}: {said.message}")
+
+
+def blind(reply: Reply, *, where: str) -> BadInput | None:
+    """The line for a server that refuses every picture, or as many as were shown; None otherwise.
+
+    Args:
+        reply: What came back for a question with pictures, without the key.
+        where: Names the server in messages; no secrets.
+    """
+    said = refusal(reply).message
+    if reply.status not in _REFUSES_PICTURES:
+        return None
+    if _TOO_MANY.search(said):
+        return BadInput(
+            f"{where}: an item shows more pictures than the server is set up for: {said}"
+        )
+    return text_only(where, said) if _BLIND.search(said) else None
 
 
 def retry_after(headers: Any) -> float | None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
 
 from modelmetry.errors import BadInput, ModelmetryError
-from modelmetry.items import Item, Problem, content_hash, digest
+from modelmetry.items import Gallery, Item, Problem, content_hash, digest
 
 Finish = Literal["stop", "length", "filter", "error"]
 
@@ -55,6 +56,7 @@ class Request:
         model: The model's identity: its spec and everything that can change its answers.
         suite: The suite's name, version and seed.
         seed: Sampling seed sent to the back end, in [0, 2**31); differs between repeats.
+        gallery: Where its pictures are painted and kept; None paints each when it is asked for.
     """
 
     item: Item
@@ -63,6 +65,22 @@ class Request:
     model: str
     suite: str
     seed: int
+    gallery: Gallery | None = field(default=None, repr=False, compare=False)
+
+    async def pictures(self) -> dict[str, bytes]:
+        """The PNG bytes of every picture shown, by address; painted away from the event loop.
+
+        Raises:
+            BadInput: A painter is missing or cannot read its recipe.
+        """
+        shown = {picture.address: picture for picture in self.item.pictures}
+        if not shown:
+            return {}
+        if self.gallery is None:
+            painted = [await asyncio.to_thread(picture.png) for picture in shown.values()]
+        else:
+            painted = await asyncio.gather(*map(self.gallery.png, shown.values()))
+        return dict(zip(shown, painted, strict=True))
 
     @property
     def key(self) -> str:
@@ -135,6 +153,19 @@ class Transient(ModelmetryError):
 
 class Rejected(ModelmetryError):
     """The server refused this one request for good, such as a prompt that is too long."""
+
+
+def text_only(where: str, said: str = "") -> BadInput:
+    """The line for a picture that was asked of a model which reads text alone.
+
+    Args:
+        where: Names the model.
+        said: The server's own words, where there is one.
+    """
+    return BadInput(
+        f"{where}: a picture was asked of a text-only model{said and f': {said}'}; "
+        "allowed: a model that reads pictures, or prompts without them"
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from statistics import NormalDist
 from typing import ClassVar
@@ -106,9 +107,10 @@ class Simulated(Reference):
     guesses like `reference/chance`. So it is right with probability k + (1 - k) * target.chance,
     where k = (1 - lapse) * logistic(eta) and
 
-        eta = ability - slope * difficulty + wording_sd * w + cluster_sd * c
+        eta = ability - slope * difficulty + shift + wording_sd * w + cluster_sd * c
 
-    with the problem's level of its generator's difficulty factor, and standard normal numbers w
+    with the problem's level of its generator's difficulty factor, the sum of the `split_shift` whose
+    pattern its split's name matches, and standard normal numbers w
     (one per task and wording) and c (one per cluster), drawn from hashes of `respondent` and
     their names. Repeats of an item share eta and are independent given it.
 
@@ -118,6 +120,8 @@ class Simulated(Reference):
         lapse: Probability in [0, 1] of guessing whatever the ability.
         wording_sd: Standard deviation, in logits, of the effects of wordings; >= 0.
         cluster_sd: Standard deviation, in logits, of the effects of clusters; >= 0.
+        split_shift: Pattern of `split` or `task/split`, with `*` for anything -> logits gained there,
+            such as `{"*-ood": -1.0}` for a respondent with a gap.
         respondent: Which respondent: another number draws other effects and answers.
     """
 
@@ -127,6 +131,7 @@ class Simulated(Reference):
     lapse: float = 0.0
     wording_sd: float = 0.0
     cluster_sd: float = 0.0
+    split_shift: Mapping[str, float] = field(default_factory=dict)
     respondent: int = 0
 
     def __post_init__(self) -> None:
@@ -140,9 +145,22 @@ class Simulated(Reference):
             raise BadInput(
                 f"{self.spec}: ability {self.ability}, slope {self.slope}; allowed: finite numbers"
             )
+        for pattern, shift in self.split_shift.items():
+            if not math.isfinite(shift):
+                raise BadInput(
+                    f"{self.spec}: split_shift of {pattern!r} is {shift}; allowed: finite numbers"
+                )
 
     def identity(self) -> Mapping[str, object]:
-        options = ("ability", "slope", "lapse", "wording_sd", "cluster_sd", "respondent")
+        options = (
+            "ability",
+            "slope",
+            "lapse",
+            "wording_sd",
+            "cluster_sd",
+            "split_shift",
+            "respondent",
+        )
         return {"model": self.spec, **{name: getattr(self, name) for name in options}}
 
     def knows(self, request: Request) -> float:
@@ -151,6 +169,10 @@ class Simulated(Reference):
         eta = self.ability
         if self.slope:
             eta -= self.slope * _difficulty(item.problem)
+        for pattern, shift in self.split_shift.items():
+            split = item.problem.split
+            if any(fnmatchcase(name, pattern) for name in (split, f"{item.task}/{split}")):
+                eta += shift
         if self.wording_sd:
             eta += self.wording_sd * _normal("wording", self.respondent, item.task, item.wording)
         if self.cluster_sd:

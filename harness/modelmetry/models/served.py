@@ -108,8 +108,9 @@ class Served(Model):
         """
 
     async def answer(self, request: Request) -> Response:
+        pictures = await request.pictures()
         path, body = wire.body(
-            self, request, self.served_name, self.limit_field, dict(self.extra_body)
+            request, self.served_name, self.limit_field, dict(self.extra_body), pictures
         )
         started = time.perf_counter()
         reply = await self.post(path, body)
@@ -126,6 +127,8 @@ class Served(Model):
                 latency_s=time.perf_counter() - started,
                 received_at=time.time(),
             )
+        if pictures and (blind := faults.blind(reply, where=self.where)) is not None:
+            raise blind
         raise self._fault(reply)
 
     def _read(self, request: Request, reply: Reply, started: float) -> Response:

@@ -8,6 +8,7 @@ import importlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, ClassVar, Literal, Self
 
 from modelmetry.errors import BadInput
@@ -19,7 +20,7 @@ class _Job:
     """A request that waits for its batch."""
 
     request: Request
-    prompt: list[int]
+    prompt: Any  # a `decoding.Prompt`, which is imported only when the model is loaded
     answer: asyncio.Future[Response]
 
 
@@ -27,8 +28,8 @@ class _Job:
 class Transformers(Model):
     """A causal language model in this process (`hf/<hub id or folder>`).
 
-    Requests that wait at the same time and ask for the same sampling are answered together. Each
-    request has its own random stream, seeded with its own seed, whatever batch it falls in.
+    Requests that wait at the same time and ask for the same sampling are answered together, those
+    with pictures one by one. Each request has its own random stream, seeded with its own seed, whatever batch it falls in.
     Latencies are those of the batch.
 
     Attributes:
@@ -85,9 +86,14 @@ class Transformers(Model):
         )
 
     async def answer(self, request: Request) -> Response:
+        pictures = await request.pictures()
+        if pictures:
+            prompt = await asyncio.to_thread(self._decoder.encode, request, pictures)
+        else:
+            prompt = self._decoder.encode(request, pictures)
         job = _Job(
             request=request,
-            prompt=self._decoder.encode(request),
+            prompt=prompt,
             answer=asyncio.get_running_loop().create_future(),
         )
         self._queue.put_nowait(job)
@@ -142,7 +148,7 @@ class Transformers(Model):
                 job.answer.set_result(self._response(job, out, latency))
 
     def _response(self, job: _Job, out: Any, latency: float) -> Response:
-        given = len(job.prompt)
+        given = len(job.prompt.ids)
         return Response(
             request_key=job.request.key,
             text=out.text,
@@ -157,6 +163,10 @@ class Transformers(Model):
 
 
 def _batch(waiting: list[_Job], size: int) -> list[_Job]:
-    """The first jobs in line that ask for the same sampling as the very first."""
-    sampling = waiting[0].request.sampling
-    return [job for job in waiting if job.request.sampling == sampling][:size]
+    """The first jobs in line that ask for the same sampling as the very first; a picture alone."""
+    first = waiting[0]
+    if first.prompt.seen:
+        return [first]
+    sampling = first.request.sampling
+    alike = (job for job in waiting if job.request.sampling == sampling and not job.prompt.seen)
+    return list(islice(alike, size))

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
 
 from modelmetry.errors import BadInput, Unreachable
-from modelmetry.items import Message
+from modelmetry.items import Message, Part
 from modelmetry.models.model import Finish, Model, Request, Response, Transient
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -64,27 +66,26 @@ def normal_url(url: str, where: str, default_path: str = "/v1") -> str:
 
 
 def body(
-    model: Model, request: Request, name: str, limit: str, extra: dict[str, Any]
+    request: Request,
+    name: str,
+    limit: str,
+    extra: dict[str, Any],
+    pictures: Mapping[str, bytes],
 ) -> tuple[str, dict[str, Any]]:
     """The path and the JSON body that ask `request` of a server.
 
     Args:
-        model: The back end, for messages.
         request: What to ask.
         name: The model's name at the server.
         limit: Body key of a chat's token limit: `max_tokens` or `max_completion_tokens`.
         extra: Added to the body last; a null takes a key out.
-
-    Raises:
-        BadInput: The item shows an image.
+        pictures: Address -> PNG bytes of every picture shown.
     """
     item, sampling = request.item, request.sampling
-    if any(part.image is not None for turn in item.messages for part in turn.parts):
-        raise BadInput(f"{model.spec}: images are not supported yet (item {item.uid})")
     chat = item.format == "chat"
     sent: dict[str, Any] = {"model": name}
     if chat:
-        sent["messages"] = [_turn(turn) for turn in item.messages]
+        sent["messages"] = [turn(message, pictures) for message in item.messages]
         sent[limit] = sampling.max_tokens
     else:
         sent["prompt"] = item.text
@@ -103,8 +104,24 @@ def body(
     return "/chat/completions" if chat else "/completions", sent
 
 
-def _turn(turn: Message) -> dict[str, str]:
-    return {"role": turn.role, "content": turn.text}
+def turn(message: Message, pictures: Mapping[str, bytes]) -> dict[str, Any]:
+    """A message as the wire has it: a plain text, or parts where it shows a picture.
+
+    Args:
+        message: The message.
+        pictures: Address -> PNG bytes of every picture that it shows.
+    """
+    content: str | list[dict[str, Any]] = message.text
+    if any(part.image is not None for part in message.parts):
+        content = [_part(part, pictures) for part in message.parts]
+    return {"role": message.role, "content": content}
+
+
+def _part(part: Part, pictures: Mapping[str, bytes]) -> dict[str, Any]:
+    if part.image is None:
+        return {"type": "text", "text": part.text}
+    data = base64.b64encode(pictures[part.image.address]).decode()
+    return {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{data}"}}
 
 
 class _Message(msgspec.Struct):

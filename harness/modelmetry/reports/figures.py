@@ -68,6 +68,8 @@ class Mark:
         high: Place of the interval's upper end, or None.
         chance: Place of what guessing scores, or None.
         constant: Place of what always giving one answer scores, or None.
+        diamond: Corners of a pooled estimate's diamond, as SVG points in a square of 100; empty for
+            a dot with a bar.
     """
 
     says: str
@@ -77,6 +79,7 @@ class Mark:
     high: str | None = None
     chance: str | None = None
     constant: str | None = None
+    diamond: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from modelmetry.reports.budgets import budget_forest, budget_notes
 from modelmetry.reports.figures import Forest
 from modelmetry.reports.headlines import Headline, Notice, headlines, notices
 from modelmetry.reports.provenance import Fact
+from modelmetry.reports.systematicity import GapsPart, gaps_part
 from modelmetry.reports.tables import estimate_cells
 from modelmetry.reports.together import Together
 from modelmetry.reports.words import points
@@ -45,6 +46,7 @@ class RunPart:
     accuracy: Forest
     accuracy_notes: list[str]
     contrasts: Forest | None
+    gaps: GapsPart | None
     curves: list[charts.Chart]
     levels: Forest | None
     wordings: Forest | None
@@ -65,6 +67,7 @@ class Shown:
     """The sample browser's contents: JSON ready for the page, and what share it is."""
 
     json: str = "[]"
+    pictures: str = "{}"
     shown: int = 0
     note: str = ""
 
@@ -105,6 +108,7 @@ def _sections(run: RunPart) -> list[tuple[str, str]]:
     parts = [
         ("accuracy", "Accuracy", True),
         ("contrasts", "Contrasts", run.contrasts),
+        ("systematicity", "Systematicity", run.gaps),
         ("difficulty", "Difficulty", run.curves),
         ("wordings", "Wordings", run.wordings),
         ("outcomes", "Outcomes", True),
@@ -129,6 +133,7 @@ def run_part(found: Analysis, anchor: str) -> RunPart:
         accuracy=sections.accuracy_forest(rows, shown, provenance.split_meanings(suite)),
         accuracy_notes=[*_methods(rows), *_room(found)],
         contrasts=sections.contrast_forest(rows),
+        gaps=gaps_part(found.systematicity),
         curves=[charts.chart(curve) for curve in found.curves],
         levels=sections.level_forest(rows, shown),
         wordings=sections.wording_forest(rows, shown),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from modelmetry.errors import cannot_write
 from modelmetry.items import Item, Target
 from modelmetry.reports.layout import rendered
+from modelmetry.reports.pictures import painted, pieces
 from modelmetry.reports.samples import visible
 from modelmetry.reports.words import percent
 
@@ -21,7 +22,7 @@ class Card:
         uid: The item's uid.
         split: The problem's split.
         format: `chat` or `completion`.
-        turns: (who speaks, text) of every turn.
+        turns: (who speaks, pieces) of every turn; a piece is (text, data URI of a picture or "").
         right: What counts as right, in words.
         facts: (name, level) of the problem's factors, its chance and its index.
     """
@@ -29,13 +30,13 @@ class Card:
     uid: str
     split: str
     format: str
-    turns: tuple[tuple[str, str], ...]
+    turns: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
     right: str
     facts: tuple[tuple[str, str], ...]
 
 
 def write_preview(path: Path, suite: str, items: Sequence[Item]) -> Path:
-    """Write one self-contained HTML page that shows items.
+    """Write one self-contained HTML page that shows items, their pictures included.
 
     Args:
         path: The file to write.
@@ -46,9 +47,11 @@ def write_preview(path: Path, suite: str, items: Sequence[Item]) -> Path:
         The path.
 
     Raises:
-        ModelmetryError: It cannot be written.
+        ModelmetryError: It cannot be written, or a picture cannot be painted.
     """
-    text = rendered("preview.html.jinja", suite=suite, cards=[_card(item) for item in items])
+    uris = painted(items)
+    cards = [_card(item, uris) for item in items]
+    text = rendered("preview.html.jinja", suite=suite, cards=cards)
     try:
         path.write_bytes(text.encode("utf-8", "replace"))
     except OSError as error:
@@ -63,7 +66,7 @@ def accepted(target: Target) -> str:
     return " or ".join(target.answers)
 
 
-def _card(item: Item) -> Card:
+def _card(item: Item, uris: Mapping[str, str]) -> Card:
     problem = item.problem
     facts = {**problem.factors, "chance": percent(problem.target.chance), "index": problem.index}
     chat = item.format == "chat"
@@ -72,7 +75,10 @@ def _card(item: Item) -> Card:
         split=problem.split,
         format=item.format,
         turns=tuple(
-            (turn.role if chat else "text to continue", visible(turn.text))
+            (
+                turn.role if chat else "text to continue",
+                tuple((visible(text), uri) for text, uri in pieces(turn.parts, uris)),
+            )
             for turn in item.messages
         ),
         right=visible(accepted(problem.target)),

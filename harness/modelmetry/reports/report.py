@@ -13,6 +13,7 @@ from modelmetry.analyses.estimates import Analysis, analyze
 from modelmetry.errors import BadInput, cannot_write
 from modelmetry.reports.layout import rendered
 from modelmetry.reports.page import Page, Shown, run_part
+from modelmetry.reports.pictures import embedded_pictures
 from modelmetry.reports.samples import MOST_SAMPLES, Samples, choose_rows, embedded, pick
 from modelmetry.reports.tables import estimates_csv, write_scores
 from modelmetry.reports.together import Together, together
@@ -128,7 +129,12 @@ def _shown(sections: Sequence[Section]) -> Shown:
         "and shares among them are not the run's"
     )
     note = f"{len(picked):,} of {count(total, 'answer')}, {part}."
-    return Shown(json=embedded(picked), shown=len(picked), note=note)
+    return Shown(
+        json=embedded(picked),
+        pictures=embedded_pictures([sample for _, sample in picked]),
+        shown=len(picked),
+        note=note,
+    )
 
 
 def _joined(sections: Sequence[Section]) -> pa.Table:

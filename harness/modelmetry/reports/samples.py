@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +37,8 @@ class Sample:
         outcome: What kind of response it was.
         reason: Why it is not an ordinary answer; empty for `answered`.
         repeat: Which repetition, from 0.
+        pictures: What stands in `prompt` for a picture -> its PNG file, in order; where there is none,
+            nothing is shown in its place.
     """
 
     item: str
@@ -49,6 +52,7 @@ class Sample:
     outcome: str
     reason: str = ""
     repeat: int = 0
+    pictures: Mapping[str, Path] = field(default_factory=dict)
 
 
 Samples = Iterable[Sample] | Callable[[Sequence[int]], Iterable[Sample]]
@@ -147,7 +151,8 @@ def embedded(samples: Iterable[tuple[str, Sample]]) -> str:
 
 
 def _shown(sample: Sample) -> dict[str, object]:
-    fields = asdict(sample)
+    values = {each.name: getattr(sample, each.name) for each in fields(sample)}
+    del values["pictures"]  # the page holds each once
     return {
-        name: visible(value) if isinstance(value, str) else value for name, value in fields.items()
+        name: visible(value) if isinstance(value, str) else value for name, value in values.items()
     }

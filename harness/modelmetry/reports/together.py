@@ -9,6 +9,7 @@ from itertools import chain
 from modelmetry.analyses.comparison import Comparisons, Standing
 from modelmetry.analyses.comparison import Row as Compared
 from modelmetry.analyses.estimates import Analysis, primary, split_labels
+from modelmetry.analyses.gap_trends import gap_study
 from modelmetry.analyses.resolution import gauge_study
 from modelmetry.reports.budgets import budget_forest, budget_notes
 from modelmetry.reports.figures import (
@@ -24,6 +25,7 @@ from modelmetry.reports.figures import (
 )
 from modelmetry.reports.resolutions import resolution_forest, resolution_notes
 from modelmetry.reports.sections import Rows
+from modelmetry.reports.systematicity import GapsTogether, gaps_together
 from modelmetry.reports.words import (
     DASH,
     NBSP,
@@ -31,6 +33,7 @@ from modelmetry.reports.words import (
     digits,
     interval,
     listed,
+    p_value,
     percent,
     points,
     points_interval,
@@ -51,6 +54,7 @@ class Together:
         note: How the pairs were compared, or why they were not.
         resolution: What the suite resolves; None below two models of one suite.
         resolution_notes: How sure that is, and what would resolve more.
+        gaps: Every run's systematicity gaps; None where no suite has them.
         editions: The uncertainty budget of one model over several editions; None otherwise.
         editions_notes: What that budget leaves out.
     """
@@ -62,6 +66,7 @@ class Together:
     ranks_note: str
     differences: Forest | None
     note: str
+    gaps: GapsTogether | None = None
     resolution: Forest | None = None
     resolution_notes: list[str] = field(default_factory=list)
     editions: Forest | None = None
@@ -78,9 +83,14 @@ def together(
         names: What they are called, in the same order.
         compared: What comparing them found; None where the runs hold different items.
     """
-    study = gauge_study([(run.record, run.scores) for run in runs])
+    scored = [(run.record, run.scores) for run in runs]
+    study = gauge_study(scored)
+    gaps = None
+    if any(run.systematicity for run in runs):
+        gaps = gaps_together(gap_study(scored, found=[run.systematicity for run in runs]))
     return replace(
         _compared(runs, names, compared),
+        gaps=gaps,
         resolution=resolution_forest(study.resolutions),
         resolution_notes=resolution_notes(study.resolutions),
         editions=budget_forest(study.budgets),
@@ -266,11 +276,6 @@ def _differences(rows: Sequence[Compared], splits: Sequence[str]) -> Forest:
         columns.append("p, equivalence")
     columns = (*columns, "items")
     return Forest(head="pair", value="points", columns=columns, axis=ticks, rows=tuple(lines))
-
-
-def p_value(p: float) -> str:
-    """A p-value as it is printed: never 0."""
-    return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
 
 
 def _sentence(rows: Sequence[Compared], split: str) -> str:

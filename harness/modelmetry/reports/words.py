@@ -78,6 +78,11 @@ def span(estimate: Estimate) -> str:
     return f"{number(estimate.low)} to {number(estimate.high)}"
 
 
+def p_value(p: float) -> str:
+    """A p-value as it is printed: never 0."""
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}" if p < 0.01 else f"{p:.3f}"
+
+
 def count(n: int, noun: str, plural: str = "") -> str:
     """`1 item`, `12,000 items`."""
     return f"{n:,} {noun if n == 1 else plural or noun + 's'}"

@@ -3,6 +3,8 @@
 from modelmetry.runs.ask import Tally
 from modelmetry.runs.folder import (
     answers,
+    gallery,
+    hang,
     is_run,
     open_store,
     read_record,
@@ -27,6 +29,8 @@ __all__ = [
     "execute",
     "execute_together",
     "find",
+    "gallery",
+    "hang",
     "is_run",
     "open_store",
     "prepare",

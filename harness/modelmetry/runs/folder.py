@@ -5,18 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
 from modelmetry.errors import BadInput, cannot_write
+from modelmetry.items import Gallery
 from modelmetry.runs.record import RunRecord
 from modelmetry.runs.store import Store
 
 RECORD = "run.json"
 RESPONSES = "responses.db"
+PICTURES = "pictures"
 
 _decode = msgspec.json.Decoder(RunRecord).decode
 
@@ -60,6 +62,24 @@ def write_record(folder: Path, record: RunRecord) -> None:
 def open_store(folder: Path) -> Store:
     """The answers of an existing run."""
     return Store(folder / RESPONSES)
+
+
+def gallery(folder: Path) -> Gallery:
+    """Where the pictures of a run are, beside it: runs in one place share them."""
+    return Gallery(folder.absolute().parent / PICTURES)
+
+
+def hang(folder: Path, pictures: Iterable[tuple[str, bytes]]) -> None:
+    """Lay pictures that exist where a run will look for them, so that none is painted anew.
+
+    Args:
+        folder: The run's folder.
+        pictures: (address, PNG bytes), in any order and any number of times.
+    """
+    with gallery(folder) as walls:
+        for address, png in pictures:
+            if walls.kept(address) != png:
+                walls.keep(address, png)
 
 
 def answers(folder: Path) -> int:

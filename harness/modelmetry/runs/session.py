@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from modelmetry.errors import BadInput, LimitReached, ModelmetryError, Unreachable
-from modelmetry.items import Item, Problem, canonical_json
+from modelmetry.items import Gallery, Item, Problem, canonical_json
 from modelmetry.models import Model, Request, Retries, sampling_seed
 from modelmetry.runs import folder as folders
 from modelmetry.runs.ask import Asker, Plan, Tally
@@ -181,7 +181,7 @@ class _Session:
             self._write(replace(self.record, planned=planned))
         return held < wanted
 
-    async def ask(self, after: int) -> int:
+    async def ask(self, after: int, gallery: Gallery) -> int:
         """Ask everything unanswered at positions beyond `after`; returns the last position."""
         model = self.part.model
         if model.studies:
@@ -190,7 +190,7 @@ class _Session:
         # A connection beyond what is left to ask would only be a task that does nothing.
         most = (last - after) * self.record.repeats
         self.asker.connections = max(1, min(self._connections, most))
-        await self.asker.ask_all(_plan(self.record, self.store, after))
+        await self.asker.ask_all(_plan(self.record, self.store, after, gallery))
         return last
 
     @contextlib.asynccontextmanager
@@ -211,11 +211,13 @@ async def _ask(sessions: Sequence[_Session], effort: Effort, growth: Growth | No
     stops = [session.asker.stop for session in sessions]
     with stoppable(stops):
         async with contextlib.AsyncExitStack() as stack:
+            # Beside the runs: what one model was shown is there for the next, and for resuming.
+            gallery = stack.enter_context(folders.gallery(sessions[0].part.folder))
             for session in sessions:
                 await stack.enter_async_context(session.opened())
             last = -1
             while True:
-                last = max(await _all(sessions, last))
+                last = max(await _all(sessions, last, gallery))
                 if any(stop.is_set() for stop in stops):
                     raise KeyboardInterrupt
                 if growth is None:
@@ -226,12 +228,12 @@ async def _ask(sessions: Sequence[_Session], effort: Effort, growth: Growth | No
                     return
 
 
-async def _all(sessions: Sequence[_Session], after: int) -> list[int]:
+async def _all(sessions: Sequence[_Session], after: int, gallery: Gallery) -> list[int]:
     """Every session asks; when one fails the others stop gently, and its error is raised."""
 
     async def guarded(session: _Session) -> int:
         try:
-            return await session.ask(after)
+            return await session.ask(after, gallery)
         except BaseException:
             for other in sessions:
                 other.asker.stop.set()
@@ -244,7 +246,7 @@ async def _all(sessions: Sequence[_Session], after: int) -> list[int]:
     return [result for result in found if isinstance(result, int)]
 
 
-def _plan(record: RunRecord, store: Store, after: int) -> Plan:
+def _plan(record: RunRecord, store: Store, after: int, gallery: Gallery) -> Plan:
     """Everything not yet answered, with the request keys of what is answered checked."""
     done = store.answered()
     model = f"{record.model} {canonical_json(record.identity).decode()}"
@@ -262,6 +264,7 @@ def _plan(record: RunRecord, store: Store, after: int) -> Plan:
                 model=model,
                 suite=suite,
                 seed=sampling_seed(record.seed, item, repeat),
+                gallery=gallery,
             )
             stored = done.get((position, repeat))
             if stored is None:

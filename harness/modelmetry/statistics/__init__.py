@@ -5,6 +5,7 @@
 | one number | `proportions`, `means`, `ratios`, `stratified`, `missing`, `grouped` |
 | its interval | `clustered` standard errors; `resampling`, `wild_bootstrap` |
 | comparisons on the same items | `pairs`, `paired_tests`, `paired_proportions`, `equivalence`, `ranks` |
+| gaps between sets, and many of them pooled | `balanced`, `meta_analysis` |
 | many tests at once | `multiplicity` |
 | uncertainty budget | `designs`, `components` (by `quadratic` forms or `reml`), `budget` |
 | gauge R&R and the D-study | `gauge`, `generalizability` |
@@ -20,6 +21,7 @@ Results are `estimate.Estimate` and others of their kind; `checks` refuses what 
 
 from modelmetry.statistics import (
     agreement,
+    balanced,
     betting,
     budget,
     charts,
@@ -37,6 +39,7 @@ from modelmetry.statistics import (
     item_response,
     logistic,
     means,
+    meta_analysis,
     misclassification,
     missing,
     multiplicity,
@@ -68,6 +71,7 @@ __all__ = [
     "Equivalence",
     "Estimate",
     "agreement",
+    "balanced",
     "betting",
     "budget",
     "charts",
@@ -86,6 +90,7 @@ __all__ = [
     "item_response",
     "logistic",
     "means",
+    "meta_analysis",
     "misclassification",
     "missing",
     "multiplicity",

@@ -154,9 +154,33 @@ def difference_of_means(
     fraction("level", level)
     left = _mean("a", a, clusters_a, "clusters_a", bounds)
     right = _mean("b", b, clusters_b, "clusters_b", bounds)
+    return independent_difference(
+        left, right, "difference of means", level=level, bounds=bounds, unscored=unscored
+    )
+
+
+def independent_difference(
+    left: Linear,
+    right: Linear,
+    what: str,
+    *,
+    level: float,
+    bounds: tuple[float, float] | None,
+    unscored: int,
+) -> Estimate:
+    """Difference of two linear statistics that share no cluster, as `difference_of_means` says.
+
+    Args:
+        left: The first.
+        right: The second.
+        what: The name of their difference, for `method`.
+        level: Confidence level, in (0, 1).
+        bounds: Lowest and highest possible value of an item, or None.
+        unscored: Observations that were left out.
+    """
     value = left.value - right.value
     low = high = error = None
-    method, warnings = "difference of means; no interval", []
+    method, warnings = f"{what}; no interval", []
     fewest = min(left.clusters, right.clusters)
     if left.std_error is None or right.std_error is None:
         warnings.append(f"an interval needs at least 2 clusters on each side, got {fewest}")
@@ -170,12 +194,12 @@ def difference_of_means(
         if bounds is not None:
             low, high, df = _squared_and_added(left, right, level, bounds)
             joined = "clustered Wilson intervals joined by Newcombe's rule"
-            method = f"difference of means; {joined}, {df:.1f} df"
+            method = f"{what}; {joined}, {df:.1f} df"
         elif error > 0:
             df = _satterthwaite([left.std_error, right.std_error], [left.degrees, right.degrees])
             half = two_sided(level, df) * error
             low, high = value - half, value + half
-            method = f"difference of means; clustered Welch t interval, {df:.1f} df"
+            method = f"{what}; clustered Welch t interval, {df:.1f} df"
         else:
             warnings.append("no cluster differs from another on its side: there is no interval")
     return Estimate(

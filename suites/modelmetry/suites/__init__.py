@@ -1,6 +1,7 @@
 """Suites: measurements described in YAML and Jinja, validated when they are read."""
 
 from modelmetry.suites.edition import Edition, is_edition, read_edition, write
+from modelmetry.suites.exports import Form, export
 from modelmetry.suites.reader import generator_of, names, question, read
 from modelmetry.suites.render import edition, in_words, item_count, items, render, wanted
 from modelmetry.suites.suite import Contrast, Prompt, Suite, Task
@@ -8,10 +9,12 @@ from modelmetry.suites.suite import Contrast, Prompt, Suite, Task
 __all__ = [
     "Contrast",
     "Edition",
+    "Form",
     "Prompt",
     "Suite",
     "Task",
     "edition",
+    "export",
     "generator_of",
     "in_words",
     "is_edition",

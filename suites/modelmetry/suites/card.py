@@ -8,7 +8,8 @@ import yaml
 
 from modelmetry.items import Seed
 from modelmetry.suites.reader import generator_of
-from modelmetry.suites.suite import Suite
+from modelmetry.suites.suite import Suite, Task
+from modelmetry.suites.templates import painters
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
 
@@ -36,7 +37,7 @@ def card(suite: Suite, seed: Seed, edition: str, count: int) -> str:
                 "data_files": [
                     {
                         "split": split.replace("-", "_"),
-                        "path": split_file(task.name, split),
+                        "path": split_file(task.name, split, "-*" if painters_of(task) else ""),
                     }
                     for split in task.splits
                 ],
@@ -48,9 +49,30 @@ def card(suite: Suite, seed: Seed, edition: str, count: int) -> str:
     return f"---\n{front}---\n\n# {suite.name}, edition {edition}\n\n{_body(suite, seed, count)}"
 
 
-def split_file(task: str, split: str) -> str:
-    """Relative path of a split's Parquet file; hyphens are not allowed in Hub split names."""
-    return f"data/{task}/{split.replace('-', '_')}.parquet"
+def split_file(task: str, split: str, number: str = "") -> str:
+    """Relative path of a split's Parquet file; hyphens are not allowed in Hub split names.
+
+    Args:
+        task: The task's name.
+        split: The split's name.
+        number: Where a split has several files: a hyphen and the number, or a pattern of it.
+    """
+    return f"data/{task}/{split.replace('-', '_')}{number}.parquet"
+
+
+def _painted(names: tuple[str, ...]) -> str:
+    if not names:
+        return ""
+    return (
+        f" Pictures by {' and '.join(f'`{name}`' for name in names)}, in the column `images`, in "
+        "order; in a prompt `[picture ...]` with the beginning of its address stands for each. A "
+        "picture that several rows show is in each of them; files store it once per row group."
+    )
+
+
+def painters_of(task: Task) -> tuple[str, ...]:
+    """Names of the painters whose pictures a task shows, sorted; none for text alone."""
+    return tuple(sorted({name for prompt in task.prompts for name in painters(prompt.source)}))
 
 
 def _body(suite: Suite, seed: Seed, count: int) -> str:
@@ -71,6 +93,7 @@ def _body(suite: Suite, seed: Seed, count: int) -> str:
             (
                 f"Generator `{task.generator}` version {generator.version}, "
                 f"fingerprint `{task.fingerprint}`; scorer `{task.scorer}`."
+                + _painted(painters_of(task))
             ),
             "",
             "| split | problems | meaning |",

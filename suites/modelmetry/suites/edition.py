@@ -7,22 +7,19 @@ import heapq
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 import msgspec
 
 from modelmetry.errors import BadInput, cannot_write
 from modelmetry.items import Item, Seed, content_hash
-from modelmetry.suites.card import card, split_file
+from modelmetry.suites.card import card
 from modelmetry.suites.render import edition as edition_name
 from modelmetry.suites.render import items
 from modelmetry.suites.suite import Suite
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from modelmetry.suites.tables import bodies, pictures, write_tables
 
 MANIFEST = "edition.json"
-_BATCH = 4096
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _item = msgspec.json.Decoder(Item).decode
 
@@ -70,9 +67,17 @@ class Edition:
 
     def items(self) -> Iterator[Item]:
         """Every item, in the order in which a run asks them."""
-        paths = [self.folder / name for name in self.manifest.files if name.endswith(".parquet")]
-        for _, body in heapq.merge(*map(_bodies, sorted(paths)), key=lambda row: row[0]):
+        for _, body in heapq.merge(*map(bodies, self._tables()), key=lambda row: row[0]):
             yield _item(body)
+
+    def pictures(self) -> Iterator[tuple[str, bytes]]:
+        """(address, PNG bytes) of every picture in it; of one in several rows, several times."""
+        for path in self._tables():
+            yield from pictures(path)
+
+    def _tables(self) -> list[Path]:
+        names = sorted(name for name in self.manifest.files if name.endswith(".parquet"))
+        return [self.folder / name for name in names]
 
 
 def is_edition(path: Path) -> bool:
@@ -87,6 +92,7 @@ def write(
     *,
     limit: int | None = None,
     certificate: bytes | None = None,
+    processes: int | None = None,
 ) -> Edition:
     """Write an edition into `out/<suite>-<edition>`; the same call writes the same bytes.
 
@@ -96,6 +102,7 @@ def write(
         seed: Root of all randomness.
         limit: Most problems per split.
         certificate: JSON text of the suite's certificate, stored beside the data.
+        processes: How many paint pictures; None for one per processor core.
 
     Raises:
         BadInput: The folder exists already.
@@ -107,7 +114,7 @@ def write(
         raise BadInput(f"{folder}: exists already; allowed: a new --out folder, or delete it")
     try:
         folder.mkdir(parents=True)
-        count = _write_tables(folder, suite, seed, limit)
+        count = write_tables(folder, suite, items(suite, seed, limit), processes)
         (folder / "README.md").write_text(card(suite, seed, name, count), encoding="utf-8")
         if certificate is not None:
             (folder / "certificate.json").write_bytes(certificate)
@@ -158,92 +165,3 @@ def _all(folder: Path) -> list[Path]:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _write_tables(folder: Path, suite: Suite, seed: Seed, limit: int | None) -> int:
-    """Stream the items into one Parquet file per task and split; returns how many."""
-    import pyarrow.parquet as pq
-
-    schema = _schema()
-    writers: dict[tuple[str, str], pq.ParquetWriter] = {}
-    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    count = 0
-
-    def flush(key: tuple[str, str]) -> None:
-        import pyarrow as pa
-
-        writers[key].write_table(pa.Table.from_pylist(rows[key], schema=schema))
-        rows[key] = []
-
-    try:
-        for position, item in enumerate(items(suite, seed, limit)):
-            key = (item.task, item.problem.split)
-            if key not in writers:
-                path = folder / split_file(*key)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                writers[key] = pq.ParquetWriter(path, schema, compression="zstd")
-                rows[key] = []
-            rows[key].append(_row(position, item))
-            count += 1
-            if len(rows[key]) == _BATCH:
-                flush(key)
-        for key in writers:
-            flush(key)
-    finally:
-        for writer in writers.values():
-            writer.close()
-    return count
-
-
-def _schema() -> pa.Schema:
-    import pyarrow as pa
-
-    turn = pa.struct([("role", pa.string()), ("content", pa.string())])
-    return pa.schema(
-        [
-            ("uid", pa.string()),
-            ("problem", pa.string()),
-            ("split", pa.string()),
-            ("wording", pa.string()),
-            ("format", pa.string()),
-            ("messages", pa.list_(turn)),
-            ("prompt", pa.string()),
-            ("answer", pa.string()),
-            ("answers", pa.list_(pa.string())),
-            ("choices", pa.list_(pa.string())),
-            ("factors", pa.string()),
-            ("cluster", pa.string()),
-            ("chance", pa.float64()),
-            ("position", pa.int64()),
-            ("item", pa.string()),
-        ]
-    )
-
-
-def _row(position: int, item: Item) -> dict[str, Any]:
-    problem = item.problem
-    return {
-        "uid": item.uid,
-        "problem": problem.uid,
-        "split": problem.split,
-        "wording": item.wording,
-        "format": item.format,
-        "messages": [{"role": turn.role, "content": turn.text} for turn in item.messages],
-        "prompt": item.text,
-        "answer": problem.target.answers[0],
-        "answers": list(problem.target.answers),
-        "choices": list(problem.target.choices),
-        "factors": _encode(problem.factors).decode(),
-        "cluster": problem.cluster,
-        "chance": problem.target.chance,
-        "position": position,
-        "item": _encode(item).decode(),
-    }
-
-
-def _bodies(path: Path) -> Iterator[tuple[int, str]]:
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(_BATCH, columns=["position", "item"]):
-            yield from zip(batch[0].to_pylist(), batch[1].to_pylist(), strict=True)

@@ -17,7 +17,7 @@ from modelmetry.errors import BadInput
 from modelmetry.items import Generator, Seed, load
 from modelmetry.models import Sampling
 from modelmetry.suites.suite import Contrast, Prompt, Suite, Task
-from modelmetry.suites.templates import check_template
+from modelmetry.suites.templates import check_template, painters
 
 FOLDER = Path(__file__).parent
 """Where the packaged suites and their `prompts` lie."""
@@ -242,6 +242,8 @@ class _Reader:
             raise self.fail(f"{key}.system", "a completion has no system message; allowed: chat")
         example = generator.problem(Seed(root=0), next(iter(generator.splits)), 0)
         check_template(path, source, generator.fields, example.fields)
+        if form == "completion" and painters(source):
+            raise self.fail(f"{key}.format", "a completion shows no pictures; allowed: chat")
         return Prompt(
             name=name,
             template=template,

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
-from modelmetry.items import Generator, Item, Message, Problem, Seed, content_hash, digest, message
+from modelmetry.items import (
+    Item,
+    Message,
+    Part,
+    Problem,
+    Seed,
+    as_text,
+    content_hash,
+    message,
+)
+from modelmetry.suites.examples import Examples, Shot
 from modelmetry.suites.reader import generator_of
 from modelmetry.suites.suite import Prompt, Suite, Task
 from modelmetry.suites.templates import rendered
-
-_POOL = 256
-"""Training problems from which a task's solved examples are picked, drawn once per seed."""
 
 
 def items(suite: Suite, seed: Seed, limit: int | None = None) -> Iterator[Item]:
@@ -87,25 +92,12 @@ def wanted(count: int, limit: int | None) -> int:
     return count if limit is None else min(count, limit)
 
 
-@dataclass(frozen=True, slots=True)
-class Shot:
-    """A solved example: a question and its canonical answer."""
-
-    question: str
-    answer: str
-
-
 class _Writer:
     """Puts one task's problems into words."""
 
     def __init__(self, task: Task, seed: Seed) -> None:
         self.task = task
-        self.root = seed.root
-        self.pools = {
-            prompt.name: _pool(generator_of(task), task, seed, prompt)
-            for prompt in task.prompts
-            if prompt.shots
-        }
+        self.examples = Examples(task, seed, render)
 
     def item(self, prompt: Prompt, problem: Problem) -> Item:
         question = render(prompt, problem)
@@ -114,41 +106,25 @@ class _Writer:
             task=self.task.name,
             wording=prompt.name,
             format=prompt.format,
-            messages=write(prompt, question, self._shots(prompt, problem, question)),
+            messages=write(prompt, question, self.examples.shots(prompt, problem, question)),
             problem=problem,
         )
 
-    def _shots(self, prompt: Prompt, problem: Problem, question: str) -> list[Shot]:
-        if not prompt.shots:
-            return []
-        key = digest("shots", self.root, self.task.name, prompt.name, problem.uid)
-        # One more than needed: a suite may ask the train split itself, and no example may be
-        # the question.
-        drawn = random.Random(key).sample(self.pools[prompt.name], prompt.shots + 1)
-        return [shot for shot in drawn if shot.question != question][: prompt.shots]
 
-
-def _pool(generator: Generator, task: Task, seed: Seed, prompt: Prompt) -> list[Shot]:
-    size = min(generator.count("train"), max(_POOL, prompt.shots + 1))
-    drawn = Seed(root=digest("shot pool", seed.root, task.name) % 2**63)
-    return [
-        Shot(question=render(prompt, problem), answer=problem.target.answers[0])
-        for problem in generator.problems(drawn, "train", size)
-    ]
-
-
-def render(prompt: Prompt, problem: Problem) -> str:
-    """The question alone, without examples or system message."""
+def render(prompt: Prompt, problem: Problem) -> tuple[Part, ...]:
+    """The question alone, without examples or system message: text, and pictures where it has any."""
     return rendered(f"template {prompt.template}", prompt.source, problem.fields)
 
 
-def _chat(prompt: Prompt, question: str, shots: list[Shot]) -> tuple[Message, ...]:
+def _chat(prompt: Prompt, question: tuple[Part, ...], shots: list[Shot]) -> tuple[Message, ...]:
     turns = [message("system", prompt.system)] if prompt.system else []
     for shot in shots:
-        turns += [message("user", shot.question), message("assistant", shot.answer)]
-    return (*turns, message("user", question))
+        turns += [Message(role="user", parts=shot.question), message("assistant", shot.answer)]
+    return (*turns, Message(role="user", parts=question))
 
 
-def _completion(_prompt: Prompt, question: str, shots: list[Shot]) -> tuple[Message, ...]:
-    blocks = [f"{shot.question} {shot.answer}" for shot in shots]
-    return (message("user", "\n".join([*blocks, question])),)
+def _completion(
+    _prompt: Prompt, question: tuple[Part, ...], shots: list[Shot]
+) -> tuple[Message, ...]:
+    blocks = [f"{as_text(shot.question)} {shot.answer}" for shot in shots]
+    return (message("user", "\n".join([*blocks, as_text(question)])),)

@@ -1,4 +1,8 @@
-"""Jinja templates in a sandbox: no undefined names, no access to anything but the fields."""
+"""Jinja templates in a sandbox: no undefined names, no access to anything but the fields.
+
+A template shows a picture by the filter `paint`: `{{ scene | paint }}`, or `{{ scene |
+paint("photo") }}` for another painter. What it makes is text with pictures in between.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +11,29 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, meta
+import msgspec
+from jinja2 import StrictUndefined, Template, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from modelmetry.errors import BadInput
+from modelmetry.items import Part, Picture, canonical_json, installed
+
+_PAINTER = "raster"
+_EDGE = "\0"
+"""Stands before and after a picture in what a template renders to; JSON never holds it as it is."""
+
+
+def paint(recipe: object, painter: str = _PAINTER) -> str:
+    """The filter: the picture's JSON between two marks, at which the rendered text is cut."""
+    return f"{_EDGE}{canonical_json(Picture(painter=painter, recipe=recipe)).decode()}{_EDGE}"
+
 
 # Prompts are plain text for a model, not HTML, so nothing is escaped.
 _ENVIRONMENT = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
 )
+_ENVIRONMENT.filters["paint"] = paint
+_picture = msgspec.json.Decoder(Picture).decode
 
 # What an expression in a template can raise; the sandbox answers for the rest.
 _FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -27,8 +45,27 @@ def compiled(source: str) -> Template:
     return _ENVIRONMENT.from_string(source)
 
 
-def rendered(where: str | Path, source: str, fields: Mapping[str, Any]) -> str:
-    """The text that a template makes of a problem's fields, stripped.
+def painters(source: str) -> tuple[str, ...]:
+    """Names of the painters whose pictures a template shows, sorted; none for text alone.
+
+    Raises:
+        BadInput: A name is not written out.
+    """
+    names = set()
+    for use in _ENVIRONMENT.parse(source).find_all(nodes.Filter):
+        if use.name == "paint":
+            given = [*use.args, *(word.value for word in use.kwargs)] or [nodes.Const(_PAINTER)]
+            if not (isinstance(given[0], nodes.Const) and isinstance(given[0].value, str)):
+                raise BadInput(
+                    f"line {use.lineno}: a painter is not named; allowed: its name in quotes, as in "
+                    '{{ scene | paint("raster") }}'
+                )
+            names.add(given[0].value)
+    return tuple(sorted(names))
+
+
+def rendered(where: str | Path, source: str, fields: Mapping[str, Any]) -> tuple[Part, ...]:
+    """What a template makes of a problem's fields: text, stripped, and pictures, in order.
 
     Args:
         where: Names the template in the error line.
@@ -52,7 +89,34 @@ def rendered(where: str | Path, source: str, fields: Mapping[str, Any]) -> str:
         ) from error
     if not text:
         raise BadInput(f"{where}: the template renders to nothing; allowed: a question")
-    return text
+    if _EDGE not in text:
+        return (Part(text=text),)
+    return _cut(where, text)
+
+
+def _cut(where: str | Path, text: str) -> tuple[Part, ...]:
+    """The parts of a rendered text that holds pictures; every second piece is one."""
+    pieces = text.split(_EDGE)
+    try:
+        # Blanks alone say nothing, and some servers refuse a part that holds nothing else.
+        parts = [
+            _shown(_picture(piece)) if place % 2 else Part(text=piece)
+            for place, piece in enumerate(pieces)
+            if place % 2 or piece.strip()
+        ]
+    except msgspec.DecodeError:
+        parts = []
+    if not parts or len(pieces) % 2 == 0:
+        raise BadInput(
+            f"{where}: a picture was changed after `paint`, or a field holds a NUL character; "
+            "allowed: `paint` as the last filter, as in {{ scene | paint }}"
+        )
+    return tuple(parts)
+
+
+def _shown(picture: Picture) -> Part:
+    # The address is that of all that is in the picture, so what stands for it betrays nothing.
+    return Part(kind="image", text=f"[picture {picture.address[:8]}]", image=picture)
 
 
 def check_template(
@@ -76,3 +140,12 @@ def check_template(
     if missing := sorted(used - set(allowed)):
         raise BadInput(f"{path}: unknown field {missing[0]!r}; allowed: {', '.join(allowed)}")
     rendered(path, source, example)
+    try:
+        named = painters(source)
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+    for painter in named:
+        if painter not in (known := installed("painters")):
+            raise BadInput(
+                f"{path}: unknown painter {painter!r}; installed: {', '.join(known) or 'none'}"
+            )

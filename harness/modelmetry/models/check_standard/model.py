@@ -19,7 +19,15 @@ from modelmetry.errors import BadInput
 from modelmetry.items import Item
 from modelmetry.models.check_standard.forward import Array, Llama
 from modelmetry.models.check_standard.tokenizer import END, Tokenizer, chat
-from modelmetry.models.model import Finish, Model, Rejected, Request, Response, Sampling
+from modelmetry.models.model import (
+    Finish,
+    Model,
+    Rejected,
+    Request,
+    Response,
+    Sampling,
+    text_only,
+)
 
 FOLDER = Path(__file__).parent / "weights"
 """Weights, configuration, tokenizer and certificate, as transformers and vLLM read them."""
@@ -114,7 +122,8 @@ class CheckStandard(Model):
         """Answer now, in this thread.
 
         Raises:
-            Rejected: The prompt is empty, holds an image, or leaves no room for an answer.
+            BadInput: The prompt shows a picture.
+            Rejected: The prompt is empty, or leaves no room for an answer.
         """
         started = time.perf_counter()
         ids = self.tokenizer.encode(prompt(request.item))
@@ -172,10 +181,10 @@ def prompt(item: Item) -> str:
     """The one text that the model continues.
 
     Raises:
-        Rejected: A message holds an image.
+        BadInput: A message shows a picture.
     """
-    if any(part.kind != "text" for turn in item.messages for part in turn.parts):
-        raise Rejected("reference/check-standard: the item holds an image; allowed: text")
+    if item.pictures:
+        raise text_only("reference/check-standard")
     if item.format == "chat":
         return chat(item.messages)
     return "".join(turn.text for turn in item.messages)

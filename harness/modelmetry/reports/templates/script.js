@@ -20,6 +20,7 @@
   const holder = document.getElementById("samples-data");
   if (!holder) return;
   const samples = JSON.parse(holder.textContent);
+  const pictures = JSON.parse(document.getElementById("samples-pictures")?.textContent ?? "{}");
   const list = document.getElementById("samples-list");
   const status = document.getElementById("samples-status");
   const more = document.getElementById("samples-more");
@@ -82,6 +83,20 @@
     box.append(element("h4", title), words);
     return box;
   }
+  function seen(box) {
+    const words = box.lastChild;
+    const pieces = words.textContent.split(/(\[picture [0-9a-f]{8}\])/);
+    if (pieces.length < 2) return box;
+    words.replaceChildren(...pieces.map((piece) => {
+      if (!Object.hasOwn(pictures, piece)) return piece;
+      const shown = element("img", undefined, "picture");
+      shown.loading = "lazy";
+      shown.alt = shown.title = piece;
+      shown.src = pictures[piece];
+      return shown;
+    }));
+    return box;
+  }
   function card(s) {
     const box = element("article", undefined, "sample");
     const head = element("header");
@@ -94,7 +109,7 @@
     head.append(element("span", `${s.split}, wording ${s.wording}` + (s.repeat ? `, repeat ${s.repeat + 1}` : "")));
     head.append(element("code", s.item));
     const texts = element("div", undefined, "texts");
-    texts.append(block("What the model read", s.prompt));
+    texts.append(seen(block("What the model read", s.prompt)));
     const right = element("div");
     right.append(block("What it wrote", s.response === null ? "(nothing came back)" : s.response || "(empty text)"));
     const reading = element("dl", undefined, "facts");

@@ -1,0 +1,1 @@
+"""Parts of `replicate_systematicity.py`: problems as arrays, the network, and what came out."""
