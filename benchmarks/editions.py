@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from modelmetry.items import Draft, Field, Generator, Seed, Target
+from modelmetry.items import Draft, Field, Generator, Painter, Seed, Target
 from modelmetry.spaces import Point, Space
 from modelmetry.suites import items, read, write
 
@@ -55,6 +55,9 @@ def paint(recipe: Any) -> bytes:
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     )
+
+
+PAINTER = Painter(version=1, paint=paint)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +94,7 @@ def installed(folder: Path) -> Path:
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: noise\nVersion: 1\n")
     (info / "entry_points.txt").write_text(
-        "[modelmetry.painters]\nnoise = editions:paint\n"
+        "[modelmetry.painters]\nnoise = editions:PAINTER\n"
         "[modelmetry.generators]\nnoise = editions:Noise\n"
     )
     sys.path[:0] = [str(info.parent), str(Path(__file__).parent)]

@@ -12,13 +12,14 @@ whatever comes out. After Berlot-Attwell et al., "Attribute Diversity Determines
 in VQA" (EMNLP 2024, arXiv 2311.08695), who find that it falls with the former and not with the
 latter.
 
-What a network is given of an object decides what there is to learn. `entangled` is the main
-result: fixed vectors that carry the attributes no more openly than a picture does. `factored` gives
-a name to each attribute, so that systematicity comes cheap; `holistic` gives one to each of the 96
-kinds, so that there can be none: it shows that the gap is measured where it must be. The main test
-is the minimal one. All networks take as many steps, so that more data is not more training.
+What a network is given of an object decides what there is to learn. `entangled`, the main result,
+gives fixed vectors in which attributes are mixed with their combinations: they must be learned, as
+from a picture. `factored` gives a name to each attribute, so that systematicity comes cheap;
+`holistic` gives one to each of the 96 kinds, so that there can be none: it shows that a gap is found
+where there must be one. The main test is the minimal one. All networks take as many steps, so that
+more data is not more training.
 
-Every network's result is a line of --out; a sweep that was stopped goes on where it was.
+Every pool of networks is a line of --out; a sweep that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -51,7 +51,7 @@ NATURAL = ("rubber cylinder", "cyan rubber", "large rubber", "large cylinder", "
 
 QUESTIONS = (2_000, 8_000, 32_000)
 
-SYMBOLS = Recipe(width=64, layers=2, heads=4, steps=1000, batch=64, rate=2e-3, device="cpu")
+SYMBOLS = Recipe(width=64, layers=2, heads=2, steps=1500, batch=64, rate=2e-3, device="cpu")
 PICTURES = Recipe(width=128, layers=4, heads=4, steps=12_000, batch=256, rate=1e-3, device="cpu")
 
 CODINGS = ("entangled", "factored")
@@ -88,19 +88,18 @@ def main() -> None:
     pools = list(plan(options))
     settings = msgspec.json.decode(msgspec.json.encode(pools))
     known = _known(options.out, settings)
-    left = [pool for pool in pools if pool.key not in known]
+    left = [] if options.show else [pool for pool in pools if pool.key not in known]
     began = time.monotonic()
     with options.out.open("ab") as file:
-        if not known:
-            file.truncate(0)
-            file.write(msgspec.json.encode(settings) + b"\n")
         for runs in swept(left, options.workers):
-            file.write(b"".join(msgspec.json.encode(run) + b"\n" for run in runs))
+            file.write(msgspec.json.encode(runs) + b"\n")
             file.flush()
             known[_key(runs[0])] = runs
             took = time.monotonic() - began
             print(f"{len(known)} of {len(pools)} pools; {took:.0f} s", flush=True)
-    runs = [run for pool in pools for run in known[pool.key]]
+    runs = [run for pool in pools for run in known.get(pool.key, [])]
+    if not runs:
+        raise SystemExit(f"{options.out}: nothing is trained yet; allowed: without --show")
     print("\n".join(text(runs)))
     found = msgspec.json.encode({"slopes": list(slopes(runs)), "runs": runs})
     options.out.with_suffix(".json").write_bytes(msgspec.json.format(found) + b"\n")
@@ -112,7 +111,10 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, required=True, help="JSON lines; FILE.json at the end")
     parser.add_argument("--quick", action="store_true", help="a tiny sweep that shows nothing")
-    parser.add_argument("--pictures", action="store_true", help="64 x 48 pixels in place of symbols")
+    parser.add_argument("--show", action="store_true", help="what came out so far; train nothing")
+    parser.add_argument(
+        "--pictures", action="store_true", help="64 x 48 pixels in place of symbols"
+    )
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=["zero-hop"])
     parser.add_argument("--questions", nargs="+", type=int, default=QUESTIONS)
     parser.add_argument("--seeds", type=int, default=3)
@@ -129,9 +131,9 @@ def plan(options: argparse.Namespace) -> Iterator[Pool]:
     pairs, diversities, natural, tests = PAIRS, DIVERSITIES, NATURAL, 200
     questions, seeds = sorted(options.questions), options.seeds
     if options.quick:
-        recipe = replace(recipe, steps=40, batch=16)
-        pairs, diversities, natural, tests = PAIRS[:1], DIVERSITIES[::2], NATURAL[:1], 20
-        questions, seeds = [200, 400], 2
+        recipe = replace(recipe, width=32, layers=2, steps=20, batch=16)
+        pairs, diversities, natural, tests = PAIRS[:1], DIVERSITIES[::2], NATURAL[:1], 10
+        questions, seeds = [60, 120], 2
     if options.steps:
         recipe = replace(recipe, steps=options.steps)
     most = questions[-1]
@@ -204,18 +206,17 @@ def run(pool: Pool) -> list[Run]:
 
 
 def _known(path: Path, settings: object) -> dict[tuple[str, int, int], list[Run]]:
-    """The networks that a stopped sweep has trained, by pool."""
-    if not path.exists() or not path.read_bytes():
-        return {}
-    first, *lines = path.read_bytes().splitlines()
-    if msgspec.json.decode(first) != settings:
+    """The networks that a stopped sweep has trained, by pool; a new file is begun."""
+    lines = path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    whole = [line for line in lines if line.endswith(b"\n")]
+    if not whole:
+        whole = [msgspec.json.encode(settings) + b"\n"]
+    if msgspec.json.decode(whole[0]) != settings:
         raise SystemExit(f"{path}: it is of another sweep; allowed: a new file, or its own options")
-    found: dict[tuple[str, int, int], list[Run]] = {}
-    for line in lines:
-        with suppress(msgspec.DecodeError):  # cut off when the sweep was stopped
-            each = msgspec.json.decode(line, type=Run)
-            found.setdefault(_key(each), []).append(each)
-    return found
+    if whole != lines:  # the last line was cut off when the sweep was stopped
+        path.write_bytes(b"".join(whole))
+    pools = [msgspec.json.decode(line, type=list[Run]) for line in whole[1:]]
+    return {_key(runs[0]): runs for runs in pools}
 
 
 def _key(run: Run) -> tuple[str, int, int]:

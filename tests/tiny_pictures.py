@@ -15,12 +15,12 @@ from typing import Any, ClassVar
 import pytest
 
 from modelmetry.errors import BadInput
-from modelmetry.items import Draft, Field, Generator, Picture, Problem, Target, plugins
+from modelmetry.items import Draft, Field, Generator, Painter, Picture, Problem, Target, plugins
 from modelmetry.spaces import Point, Space
 
 ENTRIES = """\
 [modelmetry.painters]
-tiny = tests.tiny_pictures:paint
+tiny = tests.tiny_pictures:PAINTER
 [modelmetry.generators]
 dots = tests.tiny_pictures:Dots
 """
@@ -69,9 +69,12 @@ def paint(recipe: Any) -> bytes:
     )
 
 
+PAINTER = Painter(version=3, paint=paint)
+
+
 def picture(dots: int, place: int = 0) -> Picture:
     """A picture of the tiny painter."""
-    return Picture(painter="tiny", recipe={"dots": dots, "place": place})
+    return Picture(painter="tiny", version=3, recipe={"dots": dots, "place": place})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from replication.pools import ANSWERS, Problems
 
 from modelmetry.analyses.gaps import Gap, Twins, answers, gaps, sampling_errors
 from modelmetry.analyses.table import read_items
@@ -18,7 +17,16 @@ from modelmetry.runs.scores import SCHEMA
 from modelmetry.scenes.holdouts import Holdout
 from modelmetry.statistics import Estimate, meta_analysis
 
+from .pools import ANSWERS, Problems
+
 TESTS = ("minimal", "complex")
+
+SIDES: Mapping[str, Callable[[Gap], float]] = {
+    "gap": lambda gap: gap.estimate.value,
+    "IID": lambda gap: gap.accuracy_a,
+    "OOD": lambda gap: gap.accuracy_b,
+}
+"""What may change: the gap, or the balanced accuracy that it is made of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,11 +60,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slope:
-    """Change of the gap per doubling of something.
+    """Change of the gap, or of one of its sides, per doubling of something.
 
     Attributes:
         coding: What the networks are given of an object.
         test: Of `TESTS`.
+        what: Of `SIDES`.
         of: `diversity` or `questions`, or `types` for diversity from pair to pair.
         at: Where the other stands; `all` for its mean.
         estimate: Per doubling.
@@ -66,6 +75,7 @@ class Slope:
 
     coding: str
     test: str
+    what: str
     of: str
     at: str
     estimate: Estimate
@@ -98,13 +108,19 @@ def _rows(
 ) -> Iterator[dict[str, Any]]:
     factors = {"pair": held.name, "types": " x ".join(held.types), "diversity": held.diversity}
     for i, (right, answer) in enumerate(zip(problems.answers, given, strict=True)):
-        yield {
-            **{"item": f"{split}/{i}", "problem": f"{split}/{i}", "task": "clevr-hope"},
-            **{"split": split, "index": i, "wording": "program", "repeat": 0},
-            **{"cluster": problems.clusters[i], "value": float(right == answer)},
-            **{"outcome": "answered", "reason": "", "answer": ANSWERS[answer]},
-            **{"expected": ANSWERS[right], "chance": 0.0, "difficulty": 0.0},
-            **{"input_tokens": 0, "output_tokens": 0, "cost_usd": 0.0},
+        yield dict.fromkeys(SCHEMA.names, 0) | {
+            "item": f"{split}/{i}",
+            "problem": f"{split}/{i}",
+            "task": "clevr-hope",
+            "split": split,
+            "index": i,
+            "wording": "program",
+            "cluster": problems.clusters[i],
+            "value": float(right == answer),
+            "outcome": "answered",
+            "reason": "",
+            "answer": ANSWERS[answer],
+            "expected": ANSWERS[right],
             "factors": json.dumps(factors),
         }
 
@@ -139,8 +155,8 @@ def slopes(runs: Sequence[Run]) -> Iterator[Slope]:
         for test in TESTS:
             yield from _slopes(knob, coding, test)
             if len({run.diversity for run in natural}) > 1:
-                found = _against(natural, test, "diversity", lambda run: run.pair, None)
-                yield _slope(coding, test, "types", f"{most}", found, "pairs")
+                found = _against(natural, test, "gap", "diversity", lambda run: run.pair, None)
+                yield _slope(coding, test, "gap", "types", f"{most}", found, "pairs")
 
 
 def _slopes(runs: Sequence[Run], coding: str, test: str) -> Iterator[Slope]:
@@ -150,44 +166,58 @@ def _slopes(runs: Sequence[Run], coding: str, test: str) -> Iterator[Slope]:
         return run.pair, run.diversity, run.seed
 
     for of, other in (("diversity", "questions"), ("questions", "diversity")):
-        if len({getattr(run, of) for run in runs}) < 2:
+        by_pair = _groups(runs, lambda run: run.pair).values()
+        if all(len({getattr(run, of) for run in part}) < 2 for part in by_pair):
             continue
         levels = sorted({getattr(run, other) for run in runs})
-        for at in (None, *levels) if len(levels) > 1 else (None,):
+        wanted = [(what, None) for what in SIDES]
+        wanted += [("gap", level) for level in levels if len(levels) > 1]
+        for what, at in wanted:
             part = [run for run in runs if at in (None, getattr(run, other))]
             if of == "diversity":
-                found = _against(part, test, of, pool, lambda run: run.pair)
+                found = _against(part, test, what, of, pool, lambda run: run.pair)
                 units = "training pools"
             else:
-                found = _against(part, test, of, lambda run: (pool(run), run.questions), pool)
+                found = _against(part, test, what, of, lambda run: (pool(run), run.questions), pool)
                 units = "networks, within training pools"
-            yield _slope(coding, test, of, "all" if at is None else f"{at}", found, units)
+            yield _slope(coding, test, what, of, "all" if at is None else f"{at}", found, units)
 
 
 def _against(
     runs: Sequence[Run],
     test: str,
+    what: str,
     of: str,
     unit: Callable[[Run], Any],
     group: Callable[[Run], Any] | None,
 ) -> meta_analysis.Regression:
-    """Meta-regression of the units' mean gaps on the logarithm to base 2, within groups."""
-    error = dict(zip(map(id, runs), sampling_errors([run.gaps[test] for run in runs]), strict=True))
+    """Meta-regression of the units' means on the logarithm to base 2, within groups.
+
+    Of the accuracies no sampling error is kept: their spread alone counts.
+    """
+    errors = sampling_errors([run.gaps[test] for run in runs]) * (what == "gap")
+    error = dict(zip(map(id, runs), errors, strict=True))
     units = list(_groups(runs, unit).values())
-    groups = [repr(group(part[0])) if group else "" for part in units]
     return meta_analysis.regress(
-        [float(np.mean([run.gaps[test].estimate.value for run in part])) for part in units],
-        [float(np.sqrt(sum(error[id(r)] ** 2 for r in part))) / len(part) for part in units],
+        [float(np.mean([SIDES[what](run.gaps[test]) for run in part])) for part in units],
+        [float(np.sqrt(sum(error[id(run)] ** 2 for run in part))) / len(part) for part in units],
         [float(np.log2(getattr(part[0], of))) for part in units],
-        groups,
+        [repr(group(part[0])) if group else "" for part in units],
     )
 
 
 def _slope(
-    coding: str, test: str, of: str, at: str, found: meta_analysis.Regression, units: str
+    coding: str, test: str, what: str, of: str, at: str, found: meta_analysis.Regression, units: str
 ) -> Slope:
     return Slope(
-        coding=coding, test=test, of=of, at=at, estimate=found.slope, p=found.p, units=units
+        coding=coding,
+        test=test,
+        what=what,
+        of=of,
+        at=at,
+        estimate=found.slope,
+        p=found.p,
+        units=units,
     )
 
 
@@ -211,16 +241,17 @@ def text(runs: Sequence[Run]) -> Iterator[str]:
                     f"| {types} | {diversity} | {questions:,} | {gap.n} | {seen:.3f} "
                     f"| {unseen:.3f} | {gap.value:+.3f} | {_interval(gap)} |"
                 )
-    yield "\n## Change of the gap per doubling\n"
-    yield "| objects | test | of | at | change | 95% | p | units |"
-    yield "|---|---|---|---|---|---|---|---|"
+    yield "\n## Change per doubling\n"
+    yield "| objects | test | change of | with | at | change | 95% | p | units |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for each in slopes(runs):
         yield (
-            f"| {each.coding} | {each.test} | {each.of} | {each.at} | {each.estimate.value:+.3f} "
-            f"| {_interval(each.estimate)} | {each.p:.2g} | {each.estimate.n} {each.units} |"
+            f"| {each.coding} | {each.test} | {each.what} | {each.of} | {each.at} "
+            f"| {each.estimate.value:+.3f} | {_interval(each.estimate)} | {each.p:.2g} "
+            f"| {each.estimate.n} {each.units} |"
         )
     for each in slopes(runs):
-        if each.at == "all":
+        if each.what == "gap" and each.at == "all":
             yield f"\n{sentence(each)}"
 
 

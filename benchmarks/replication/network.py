@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import torch
-from replication.pools import ANSWERS, BINS, HEIGHT, NONE, WIDTH, WORDS, Problems
 from torch import nn
 from torch.nn import functional
 
 from modelmetry.scenes.kinds import KINDS, TYPES, VALUES
+
+from .pools import ANSWERS, BINS, HEIGHT, NONE, WIDTH, WORDS, Problems
 
 LENGTH = 8.0
 """Length of every kind's code."""
@@ -72,20 +73,22 @@ def codes(coding: str) -> np.ndarray:
 class Objects(nn.Module):
     """A token per object: its kind's code and its place."""
 
+    codes: torch.Tensor
+
     def __init__(self, coding: str, width: int) -> None:
         super().__init__()
         fixed = np.vstack([codes(coding), np.zeros((1, codes(coding).shape[1]))])
         self.register_buffer("codes", torch.tensor(fixed, dtype=torch.float32))
         self.kind = nn.Linear(fixed.shape[1], width, bias=False)
-        self.places = nn.ModuleList([nn.Embedding(BINS, width) for _ in range(2)])
+        self.right, self.front = nn.Embedding(BINS, width), nn.Embedding(BINS, width)
         nn.init.normal_(self.kind.weight, std=0.5 / LENGTH)
-        for each in self.places:
-            nn.init.normal_(each.weight, std=0.1)
+        nn.init.normal_(self.right.weight, std=0.1)
+        nn.init.normal_(self.front.weight, std=0.1)
 
     def forward(self, data: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Tokens, shape (b, objects, width), and which of them are objects."""
-        right, front = (each(data.places[..., i]) for i, each in enumerate(self.places))
-        return self.kind(self.codes[data.kinds]) + right + front, data.kinds != NONE
+        place = self.right(data.places[..., 0]) + self.front(data.places[..., 1])
+        return self.kind(self.codes[data.kinds]) + place, data.kinds != NONE
 
 
 class Patches(nn.Module):
@@ -95,7 +98,7 @@ class Patches(nn.Module):
         super().__init__()
         sizes = (3, width // 4, width // 2, width)
         layers: list[nn.Module] = []
-        for a, b in zip(sizes, sizes[1:], strict=False):
+        for a, b in pairwise(sizes):
             layers += [nn.Conv2d(a, b, 3, stride=2, padding=1), nn.GELU()]
         self.convolutions = nn.Sequential(*layers[:-1])
         self.places = nn.Parameter(0.1 * torch.randn(HEIGHT // 8 * (WIDTH // 8), width))
@@ -108,21 +111,23 @@ class Patches(nn.Module):
 
 
 class Layer(nn.Module):
-    """Attention among all tokens, then a step for each."""
+    """Attention of some tokens to all, then a step for each of the some."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
         self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.asked, self.found = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.query, self.found = nn.Linear(width, width), nn.Linear(width, width)
+        self.key_value = nn.Linear(width, 2 * width)
         self.step = nn.Sequential(
             nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
         )
 
-    def forward(self, x: torch.Tensor, there: torch.Tensor) -> torch.Tensor:
-        """Tokens, shape (b, tokens, width), of which only those that are there are looked at."""
-        parts = self.asked(self.before(x)).unflatten(-1, (3, self.heads, -1))
-        query, key, value = parts.permute(2, 0, 3, 1, 4)
+    def forward(self, x: torch.Tensor, there: torch.Tensor, some: int) -> torch.Tensor:
+        """The first `some` tokens, shape (b, some, width), from all that are there."""
+        every, x = self.before(x), x[:, :some]
+        query = self.query(every[:, :some]).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        key, value = self.key_value(every).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         seen = functional.scaled_dot_product_attention(
             query, key, value, attn_mask=there[:, None, None, :]
         )
@@ -151,8 +156,8 @@ class Network(nn.Module):
         question = self.words(data.words.flatten(0, 1)).unflatten(0, (b, tokens))
         x = torch.cat([self.read.expand(b, 1, -1), scene, question + self.positions[:tokens]], 1)
         there = torch.cat([there.new_ones(b, 1), there, data.words[..., 0] > 0], 1)
-        for layer in self.layers:
-            x = layer(x, there)
+        for left, layer in zip(range(len(self.layers) - 1, -1, -1), self.layers, strict=True):
+            x = layer(x, there, x.shape[1] if left else 1)  # of the last, one token is read
         return self.answer(self.norm(x[:, 0]))
 
 
@@ -200,7 +205,7 @@ def train(
     torch.manual_seed(seed)
     network = Network(coding, longest, recipe).to(recipe.device)
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01
+        network.parameters(), lr=recipe.rate, betas=(0.9, 0.98), weight_decay=0.01, fused=True
     )
     data, late = Tensors(problems, recipe.device), []
     order = _order(data.size, recipe.batch, np.random.default_rng(seed))

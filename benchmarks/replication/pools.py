@@ -13,13 +13,13 @@ import numpy as np
 
 from modelmetry.items import Problem, Seed, digest
 from modelmetry.scenes import complex_tests as complex_
-from modelmetry.scenes.asking import TEMPLATES, Question, Seen
+from modelmetry.scenes.asking import TEMPLATES, Question, Seen, ask
 from modelmetry.scenes.holdouts import Holdout, holdout
 from modelmetry.scenes.hope import ClevrHope
 from modelmetry.scenes.kinds import KINDS, TYPES, VALUES, Filter
 from modelmetry.scenes.world import RELATIONS, Scene
 
-MOST = 6
+MOST = 5
 """Objects in a scene, 1 to so many: single objects occur, so minimal tests are of a known form."""
 
 PER_SCENE = 6
@@ -158,8 +158,13 @@ class Source:
             more = 1
             while more < PER_SCENE:
                 template = TEMPLATES[rng.choice(templates)]
-                answer, named = rng.choice(template.answers), rng.choice(shown)
-                question = complex_.ask_about(held, seen, template, answer, named, rng, ood=False)
+                answer = rng.choice(template.answers)
+                # Half of them name what they may, as CLEVR's do: only such can ask as the minimal
+                # tests ask, for two values and nothing else.
+                naming = rng.choice([None, Filter.of(*rng.choice(shown))])
+                question = ask(
+                    seen, template, rng, answer=answer, naming=naming, strange=held.strange
+                )
                 if question is not None:
                     _check(held, found.scene, question, ood=False)
                     yield _asked(found.scene, question, cluster)

@@ -109,3 +109,34 @@ def test_the_certificate_is_json_and_the_same_twice(suite):
     first, again = (certificate_json(verify(suite, n=40, seed=3)) for _ in range(2))
     assert first == again
     assert json.loads(first)["splits"][0]["marginals"]
+
+
+def test_tasks_share_what_they_draw(suite, monkeypatch):
+    """Two tasks of one generator are checked as each alone is, on problems drawn once."""
+    (task,) = suite.tasks
+    both = replace(suite, tasks=(task, replace(task, name="again")))
+    alone = verify(suite, n=30)
+    built = []
+    build = Addition.build
+    monkeypatch.setattr(
+        Addition, "build", lambda self, point, rng: built.append(0) or build(self, point, rng)
+    )
+    found = verify(both, n=30)
+    assert len(built) == 2 * 2 * 30  # splits, seeds, problems
+    for name, checks in ((task.name, found.splits[:2]), ("again", found.splits[2:])):
+        renamed = [replace(check, split=check.split.removeprefix(f"{name}/")) for check in checks]
+        assert renamed == list(alone.splits)
+    assert [(pair.a, pair.b) for pair in found.overlaps] == [
+        (f"{name}/held-out", f"{name}/carry") for name in (task.name, "again")
+    ]
+
+
+def test_scenes_are_drawn_once_for_all_tasks():
+    """Tasks that ask about the same scenes, in these words or those, draw each scene once."""
+    from modelmetry.scenes import complex_tests
+    from modelmetry.suites import read
+
+    hope = read("clevr-hope")
+    complex_tests.draw.cache_clear()
+    assert verify(hope, n=4, seed=3).passed
+    assert complex_tests.draw.cache_info().misses == 3 * 2 * 4  # splits, seeds, problems

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import tiny_pictures
 from tests.runs.conftest import Scripted
 
 from modelmetry import api
@@ -15,6 +16,7 @@ from modelmetry.analyses.estimates import analyze, headline
 from modelmetry.analyses.stopping import anytime_difference
 from modelmetry.analyses.table import matched, read_items
 from modelmetry.errors import BadInput, LimitReached, ModelmetryError
+from modelmetry.items import Painter
 from modelmetry.models import Request
 from modelmetry.suites import Suite
 
@@ -280,3 +282,22 @@ def test_when_one_model_fails_the_other_stops_soon(suite: Suite, tmp_path: Path)
         api.run_until(suite, until="A>B", models=models, log_dir=tmp_path, max_connections=1)
     (answered, _) = sorted((len(api.read_run(f).scores) for f in tmp_path.iterdir()), reverse=True)
     assert answered < 20
+
+
+def test_another_painter_cannot_go_on_with_a_run(
+    tmp_path: Path, painted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a painter is installed in another version, the run says which one it needs."""
+    suite = tiny_pictures.write_suite(
+        tmp_path / "suite", tiny_pictures.SUITE.replace(", unseen: 4", "")
+    )
+    with pytest.raises(LimitReached):
+        api.run(
+            suite, model="reference/chance", until="ci<0.05", limit=21, log_dir=tmp_path / "runs"
+        )
+    (folder,) = (path.parent for path in (tmp_path / "runs").glob("*/run.json"))
+    newer = Painter(version=4, paint=tiny_pictures.paint)
+    monkeypatch.setattr(tiny_pictures, "PAINTER", newer)
+    line = "painter tiny is installed in version 4; allowed: version 3, which began the run"
+    with pytest.raises(BadInput, match=line):
+        api.run(folder, limit=30)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import multiprocessing
 import os
+import pty
 import shutil
 import signal
 import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from multiprocessing.reduction import DupFd
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from modelmetry.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 CLEAN = {
@@ -24,17 +32,44 @@ CLEAN = {
 }
 
 
+# Processes of their own, forked from one that has imported already what all of them need.
+PROCESSES = multiprocessing.get_context("forkserver")
+PROCESSES.set_forkserver_preload(
+    ["pytest", "pandas", "pyarrow.parquet", "scipy.stats", "modelmetry.api", "modelmetry.reports"]
+)
+
+
 def modelmetry(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "modelmetry.cli", *arguments],
-        cwd=cwd,
-        env={**CLEAN, **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
+        given = (arguments, cwd, environment, DupFd(out.fileno()), DupFd(errors.fileno()))
+        process = PROCESSES.Process(target=command, args=given)
+        process.start()
+        process.join(timeout=120)
+        if process.exitcode is None:
+            process.kill()
+            raise TimeoutError(f"modelmetry {' '.join(arguments)}")
+        said = []
+        for file in (out, errors):
+            file.seek(0)
+            said.append(file.read().decode())
+        return subprocess.CompletedProcess(arguments, process.exitcode, *said)
+
+
+def command(
+    arguments: tuple[str, ...], cwd: Path, environment: dict[str, str], out: Any, errors: Any
+) -> None:
+    """What the shell does: the command line in a folder, with an environment, into two files."""
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update({**CLEAN, **environment})
+    for stream, file in ((1, out), (2, errors)):
+        os.dup2(file.detach(), stream)
+    encoding = environment.get("PYTHONIOENCODING", "utf-8")
+    sys.stdout = open(1, "w", encoding=encoding, closefd=False)  # noqa: SIM115
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    sys.argv = ["modelmetry", *arguments]
+    main()
 
 
 @pytest.fixture(scope="module")
@@ -366,6 +401,37 @@ def test_verify_passes_and_preview_shows_answers(tmp_path: Path) -> None:
     page = modelmetry("preview", "addition", "--html", "page.html", cwd=tmp_path)
     assert page.returncode == 0, page.stderr
     assert "<html" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["run", "greater-than", "--model", "reference/oracle", "--limit", "1"], "preparing"),
+        (["verify", "greater-than", "--n", "20"], "verifying"),
+        (["generate", "greater-than", "--seed", "1", "--limit", "1"], "verifying, then writing"),
+        (["run", "greater-than", "--dry-run"], "counting"),
+    ],
+)
+def test_a_terminal_says_what_takes_a_while(
+    arguments: list[str], word: str, tmp_path: Path
+) -> None:
+    """Before there is a result, a terminal shows what is being done, and a file does not."""
+    ours, theirs = pty.openpty()
+    terminal = {**CLEAN, "TERM": "xterm", "COLUMNS": "100"}
+    command = [sys.executable, "-m", "modelmetry.cli", *arguments]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=terminal, stdout=subprocess.DEVNULL, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        said = b""
+        with contextlib.suppress(OSError):  # the other end was closed: it is done
+            while part := os.read(ours, 4096):
+                said += part
+    os.close(ours)
+    assert process.returncode == 0, said.decode()
+    assert word in said.decode()
+    plain = modelmetry(*arguments, "--seed", "2", cwd=tmp_path)
+    assert word not in plain.stderr + plain.stdout
 
 
 @pytest.mark.parametrize("kind", ["suites", "generators", "models", "scorers"])

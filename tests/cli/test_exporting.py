@@ -43,3 +43,19 @@ def test_flags_can_be_given_by_the_environment(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "there" / "data" / "train.parquet").is_file()
+
+
+def test_clevr_files_need_scenes(tmp_path: Path) -> None:
+    """A suite without scenes is one line; one with them gives scenes, questions and pictures."""
+    asked = ("--to", "clevr", "--limit", "1", "--out", "clevr", "--split", "held-out")
+    done = modelmetry("export", "addition", *asked, cwd=tmp_path)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "addition: its problems hold no scenes; allowed for clevr: suites of the gen" in line
+    done = modelmetry("export", "clevr", *asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.name for path in (tmp_path / "clevr").rglob("*.*")) == [
+        "CLEVR_held-out_000000.png",
+        "CLEVR_held-out_questions.json",
+        "CLEVR_held-out_scenes.json",
+    ]

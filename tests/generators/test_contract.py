@@ -65,6 +65,11 @@ def _generator(name: str) -> Generator:
     return load("generators", name)()
 
 
+def _many(name: str) -> int:
+    """How many problems of a split are looked at: fewer where each takes milliseconds."""
+    return 120 if name.startswith("clevr") else 400
+
+
 _DRAWN: dict[tuple[str, str, int], list[Problem]] = {}
 
 
@@ -119,7 +124,8 @@ import sys
 from modelmetry.items import Seed, content_hash, load
 generator = load("generators", sys.argv[1])()
 print(content_hash([
-    [generator.problem(Seed(root=42), split, i) for i in range(min(40, generator.count(split)))]
+    [generator.problem(Seed(root=42), split, i)
+     for i in range(min(int(sys.argv[2]), generator.count(split)))]
     for split in generator.splits
 ]))
 """
@@ -150,9 +156,10 @@ def test_a_generator_describes_itself(name: str) -> None:
 @pytest.mark.parametrize("hash_seed", ["1", "2"])
 def test_same_seed_same_bytes_in_every_process(name: str, hash_seed: str) -> None:
     """Another process with another PYTHONHASHSEED draws the same bytes."""
-    here = content_hash([_sample(name, split, 40) for split in _generator(name).splits])
+    n = _many(name) // 10
+    here = content_hash([_sample(name, split, n) for split in _generator(name).splits])
     there = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, name],
+        [sys.executable, "-c", ELSEWHERE, name, str(n)],
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         capture_output=True,
         text=True,
@@ -188,7 +195,7 @@ def test_neighboring_seeds_share_no_more_than_chance(name: str, split: str) -> N
     """Seeds 42 and 43 share no more problems than two independent draws would."""
     strata = _generator(name).stratification(split)
     # A quarter of a small space leaves room for the overlap to be too large.
-    n = max(1, min(400, strata.count // 4))
+    n = max(1, min(_many(name), strata.count // 4))
     mine, other = ({p.uid for p in _sample(name, split, n, root)} for root in (42, 43))
     assert _shared_by_chance(_drawn(strata, n), len(mine & other)) > 1e-6
 
@@ -197,7 +204,7 @@ def test_neighboring_seeds_share_no_more_than_chance(name: str, split: str) -> N
 def test_uids_are_unique(name: str, split: str) -> None:
     """Distinct problems have distinct uids, and no two of them show the same fields."""
     generator = _generator(name)
-    n = min(500, generator.count(split) // 2)
+    n = min(_many(name), generator.count(split) // 2)
     problems = list(generator.problems(Seed(root=42), split, n))
     assert len({p.uid for p in problems}) == n
     assert len({canonical_json(p.fields) for p in problems}) == n
@@ -207,7 +214,7 @@ def test_uids_are_unique(name: str, split: str) -> None:
 @each_split
 def test_the_canonical_answer_is_right(name: str, split: str) -> None:
     """The canonical answer is right and admitted, and chance lies in [0, 1) of many problems."""
-    problems = _sample(name, split, 300)
+    problems = _sample(name, split, _many(name))
     for problem in problems:
         answer = problem.target.answers[0]
         assert answer.strip() == answer != ""
@@ -222,7 +229,7 @@ def test_the_canonical_answer_is_right(name: str, split: str) -> None:
 def test_the_second_solver_agrees(name: str, split: str) -> None:
     """The second way to the answer, from the shown fields alone, ends at the canonical one."""
     generator = _generator(name)
-    for problem in _sample(name, split, 400):
+    for problem in _sample(name, split, _many(name)):
         shown = msgspec.json.decode(canonical_json(problem.fields))
         assert generator.solve(shown) == problem.target.answers[0], problem
 
@@ -258,7 +265,7 @@ def test_random_access_equals_sequential_access(name: str, split: str) -> None:
     """A problem is the same drawn in turn, alone, backward, or between other seeds and splits."""
     generator, other = _generator(name), _generator(name)
     seed = Seed(root=7)
-    n = min(60, generator.count(split) // 2)
+    n = min(_many(name) // 5, generator.count(split) // 2)
     drawn = list(generator.problems(seed, split, n))
     for problem in random.Random(0).sample(drawn, len(drawn)):
         other.problem(Seed(root=8), split, problem.index)
@@ -317,7 +324,7 @@ def test_splits_share_no_problem(name: str) -> None:
     """No problem of one split occurs in another, in large samples under different seeds."""
     generator = _generator(name)
     uids = {
-        split: {p.uid for root in (42, 43) for p in _sample(name, split, 400, root)}
+        split: {p.uid for root in (42, 43) for p in _sample(name, split, _many(name), root)}
         for split in generator.splits
     }
     for a, b in combinations(generator.splits, 2):

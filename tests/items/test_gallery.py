@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,31 @@ def test_files_are_named_by_address(gallery: Gallery) -> None:
     assert files == {Path(p.address[:2], f"{p.address}.png") for p in (picture(1), picture(2))}
 
 
+def test_another_version_of_a_painter_paints_other_pictures(
+    gallery: Gallery, painted: Path
+) -> None:
+    """What one version painted is not served for another, which the installed one refuses."""
+    now, before = picture(1), replace(picture(1), version=2)
+    wanted(gallery, now)
+    assert now.address != before.address
+    assert gallery.kept(before.address) is None
+    line = (
+        f"picture {before.address[:8]}: painter tiny is installed in version 3; "
+        "allowed: version 2, for which the picture was made"
+    )
+    for paint_it in (before.png, lambda: wanted(gallery, before)):
+        with pytest.raises(BadInput) as caught:
+            paint_it()
+        assert str(caught.value) == line
+
+
+def test_a_kept_picture_needs_no_painter(gallery: Gallery) -> None:
+    """What lies in the folder, as from an edition, is shown whatever is installed."""
+    old = replace(picture(1), version=1)
+    gallery.keep(old.address, paint(old.recipe))
+    assert wanted(gallery, old) == [paint(old.recipe)]
+
+
 def test_half_a_file_is_painted_again(gallery: Gallery) -> None:
     """A file that a power cut left short is no picture."""
     wanted(gallery, picture(1))
@@ -77,6 +104,25 @@ def test_whoever_gives_up_does_not_take_the_picture_along(tmp_path: Path, painte
         assert asyncio.run(session(gallery)) == paint(picture(4).recipe)
 
 
+def test_whoever_gave_up_hears_of_no_fault(tmp_path: Path, painted: Path) -> None:
+    """A picture that fails when nobody waits any more leaves no stack trace behind."""
+    said: list[object] = []
+
+    async def session(gallery: Gallery) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: said.append(told))
+        waiting = asyncio.create_task(gallery.png(picture(99)))
+        await asyncio.sleep(0)
+        ours = asyncio.wrap_future(gallery._coming[picture(99).address])
+        waiting.cancel()
+        with pytest.raises(ModelmetryError, match="the painting process ended"):
+            await ours
+
+    with Gallery(tmp_path / "pictures", 1) as gallery:
+        asyncio.run(session(gallery))
+    gc.collect()
+    assert not said
+
+
 def test_painters_keep_the_order(painted: Path) -> None:
     """Any number of processes gives the same bytes in the same order, lazily."""
     pictures = [picture(n % 7, n) for n in range(40)]
@@ -95,9 +141,9 @@ def test_what_cannot_be_painted_is_one_line(painted: Path) -> None:
     """A refused recipe, a fault, a painter that ends and an unknown painter each say what is wrong."""
     with Painters(1) as painters:
         with pytest.raises(BadInput, match="tiny: the recipe is 'x'; allowed"):
-            painters.paint(Picture(painter="tiny", recipe="x")).result()
+            painters.paint(replace(picture(1), recipe="x")).result()
         with pytest.raises(BadInput, match=r"unknown painter 'oil'; installed: .*tiny"):
-            painters.paint(Picture(painter="oil", recipe="x")).result()
+            painters.paint(replace(picture(1), painter="oil")).result()
         with pytest.raises(ModelmetryError, match="tiny: ZeroDivisionError: no such number"):
             painters.paint(picture(98)).result()
         assert painters.paint(picture(3)).result() == paint(picture(3).recipe)

@@ -60,7 +60,7 @@ def test_a_file_of_scenes_is_asked_about(tmp_path: Path) -> None:
     [
         ({"fewest": 0}, "allowed: 1 <= fewest"),
         ({"most": 11}, "allowed: 1 <= fewest"),
-        ({"fewest": 2, "most": 2}, "most from 3"),
+        ({"fewest": 2, "most": 5}, "most from 6"),
         ({"scenes": "nowhere.json"}, "nowhere.json: cannot be read"),
     ],
 )

@@ -130,16 +130,17 @@ def test_strange_is_what_training_never_combines() -> None:
 
 @given(st.sampled_from(PAIRS))
 def test_kinds_are_split_by_the_pair(name: str) -> None:
-    """Training's kinds are all but the pair's; an OOD scene may show every kind."""
+    """Training's kinds are all but the pair's, and its questions name any combination of these."""
     found = holdout(name)
-    assert set(found.kinds(ood=False)) == {kind for kind in KINDS if not found.holds(kind)}
-    assert set(found.kinds(ood=True)) == set(KINDS)
+    assert set(found.kinds(found.shown)) == {kind for kind in KINDS if not found.holds(kind)}
+    assert set(found.kinds(found.tested)) == set(KINDS)
+    assert found.peers == found.shown == found.tested - found.held
 
 
 def test_cogent_swaps_the_colors_of_cubes_and_cylinders() -> None:
     """Condition A and B share the spheres; each shows 64 kinds, cubes in four colors."""
     found = holdout(COGENT)
-    a, b = found.kinds(ood=False), found.kinds(ood=True)
+    a, b = found.kinds(found.shown), found.kinds(found.tested)
     assert len(a) == len(b) == 64
     assert {kind.color for kind in a if kind.shape == "cube"} == {
         *("gray", "blue", "brown", "yellow")
@@ -152,6 +153,7 @@ def test_cogent_swaps_the_colors_of_cubes_and_cylinders() -> None:
     }
     assert all(found.holds(kind) for kind in b if kind.shape != "sphere")
     assert not any(found.holds(kind) for kind in a)
+    assert found.peers == {(kind.color, kind.shape) for kind in a if kind.shape != "sphere"}
 
 
 @pytest.mark.parametrize(

@@ -212,7 +212,9 @@ def test_jitter_moves_the_picture() -> None:
 
 def test_a_recipe_gives_a_png() -> None:
     """The painter installed as `raster` makes the PNG of what is rendered."""
-    png = Picture(painter="raster", recipe=msgspec.to_builtins(MANY)).png()
+    png = Picture(
+        painter="raster", version=raster.PAINTER.version, recipe=msgspec.to_builtins(MANY)
+    ).png()
     assert (decoded(png) == raster.render(MANY)).all()
 
 

@@ -10,8 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from modelmetry.scenes import rays
 from modelmetry.scenes.kinds import VALUES
-from modelmetry.scenes.rays import View, distances, id_map, normals, visible_pixels
+from modelmetry.scenes.rays import (
+    View,
+    _at_least,
+    distances,
+    fewer_pixels,
+    id_map,
+    normals,
+    visible_pixels,
+)
 from modelmetry.scenes.world import CAMERA, LAMPS, Scene, Thing
 
 Point = tuple[float, float, float]
@@ -205,6 +214,45 @@ def test_visible_pixels_count_the_id_map(bodies: list[Thing]) -> None:
     scene = world(*bodies)
     counts = np.bincount(id_map(scene).ravel(), minlength=len(bodies) + 1)
     assert visible_pixels(scene) == tuple(counts[1:])
+
+
+@settings(max_examples=300)
+@given(st.lists(things, max_size=7), jitters, st.integers(1, 1200))
+def test_hidden_objects_are_those_that_counting_finds(
+    bodies: list[Thing], camera: Point, least: int
+) -> None:
+    """What is told without counting pixels is true, of crowds, borders and overlaps alike."""
+    scene = world(*bodies, camera=camera)
+    counts = visible_pixels(scene)
+    for limit in (least, *counts, *(count + 1 for count in counts)):
+        assert fewer_pixels(scene, limit) == tuple(
+            i for i, count in enumerate(counts) if count < limit
+        )
+
+
+@given(things, jitters, st.integers(-2500, 2500).map(lambda k: k / 1000))
+def test_a_circle_inside_an_object_covers_no_more_than_it(
+    body: Thing, camera: Point, off: float
+) -> None:
+    """The bound below is none of guesswork: near the border and outside, too."""
+    scene = world(replace(body, x=body.x + off, y=body.y - off), camera=camera)
+    assert _at_least(View.of(scene), scene.things[0]) <= visible_pixels(scene)[0]
+
+
+def test_most_objects_need_no_counting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pixels are counted of objects in doubt and of what may hide them, of no others."""
+    drawn: list[int] = []
+
+    def counted(scene: Scene) -> tuple[int, ...]:
+        drawn.append(len(scene.things))
+        return visible_pixels(scene)
+
+    monkeypatch.setattr(rays, "visible_pixels", counted)
+    apart = thing("sphere"), thing("cylinder", x=-2.5, y=2.5), thing("cube", x=2.5, y=2.0)
+    assert fewer_pixels(world(*apart), 200) == ()
+    far = thing("cube", "small", x=-2.9)
+    assert fewer_pixels(world(thing("sphere"), far), 200) == ()
+    assert drawn == [1]
 
 
 def test_the_nearer_object_is_seen() -> None:

@@ -187,3 +187,9 @@ def test_a_text_that_looks_like_a_picture_is_refused(tmp_path: Path, painted: Pa
     with pytest.raises(BadInput, match="its text holds <image>; allowed: --inline"):
         export(tmp_path / "out", suite, SEED, to="chat", limit=1)
     assert export(tmp_path / "in", suite, SEED, to="chat", limit=1, inline=True) == 3
+
+
+def test_rows_hold_their_pictures_anyway(suite: Suite, tmp_path: Path) -> None:
+    """Pictures inline are a form of chats; with datasets the option is refused, not ignored."""
+    with pytest.raises(BadInput, match="allowed: inline with chat"):
+        export(tmp_path / "out", suite, SEED, to="datasets", limit=1, inline=True)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from tests import tiny_pictures
 from tests.tiny_pictures import SUITE, paint, picture, write_suite
 
 from modelmetry.errors import BadInput
-from modelmetry.items import Part, Picture, Seed
-from modelmetry.suites import Suite, items, read, read_edition, tables, write
+from modelmetry.items import Painter, Part, Picture, Seed
+from modelmetry.scenes.raster import PAINTER
+from modelmetry.suites import Suite, edition, items, read, read_edition, tables, write
 from modelmetry.suites.templates import rendered
 
 
@@ -23,17 +25,17 @@ def suite(tmp_path: Path, painted: Path) -> Suite:
     return read(write_suite(tmp_path, SUITE.replace(", unseen: 4", "")))
 
 
-def test_a_picture_stands_where_the_template_has_it() -> None:
+def test_a_picture_stands_where_the_template_has_it(painted: Path) -> None:
     """Text and pictures follow each other in order; blanks alone are no part."""
     scene = {"dots": 2, "place": "\0 \u2028"}
     made = rendered("t", 'A {{ s | paint("tiny") }} {{ s | paint }}B', {"s": scene})
     assert [part.kind for part in made] == ["text", "image", "image", "text"]
     assert [part.text for part in made[::3]] == ["A ", "B"]
-    assert made[1].image == Picture(painter="tiny", recipe=scene)
-    assert made[2].image == Picture(painter="raster", recipe=scene)
-    assert rendered("t", "{{ s | paint }}", {"s": 1})[0].image == Picture(
-        painter="raster", recipe=1
-    )
+    assert made[1].image == Picture(painter="tiny", version=3, recipe=scene)
+    raster = Picture(painter="raster", version=PAINTER.version, recipe=scene)
+    assert made[2].image == raster
+    (alone,) = rendered("t", "{{ s | paint }}", {"s": 1})
+    assert alone.image == replace(raster, recipe=1)
 
 
 def test_text_stays_one_part() -> None:
@@ -131,9 +133,36 @@ def test_a_level_that_train_lacks_is_one_line(tmp_path: Path, painted: Path) -> 
 
 
 def test_pictures_of_one_recipe_are_one() -> None:
-    """The address is that of painter and recipe, however the recipe's keys are ordered."""
-    assert picture(1).address == Picture(painter="tiny", recipe={"place": 0, "dots": 1}).address
+    """The address is that of painter, version and recipe, however the recipe's keys are ordered."""
+    again = replace(picture(1), recipe={"place": 0, "dots": 1})
+    assert picture(1).address == again.address
     assert picture(1).address != replace(picture(1), painter="raster").address
+    assert picture(1).address != replace(picture(1), version=4).address
+
+
+def test_another_version_of_a_painter_makes_another_edition(
+    suite: Suite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same suite under the same seed has another name; one of text alone keeps its own."""
+    texts = SUITE.replace("{template: see", "{template: read")
+    (before, plain) = suite, read(write_suite(tmp_path / "plain", texts))
+    assert before.tasks[0].painters == {"tiny": 3}
+    assert not plain.tasks[0].painters
+    monkeypatch.setattr(tiny_pictures, "PAINTER", Painter(version=4, paint=paint))
+    after, same = read(before.source), read(plain.source)
+    assert after.tasks[0].painters == {"tiny": 4}
+    assert edition(after, Seed(root=1)) != edition(before, Seed(root=1))
+    assert edition(same, Seed(root=1)) == edition(plain, Seed(root=1))
+    assert {p.version for item in items(after, Seed(root=1)) for p in item.pictures} == {4}
+
+
+def test_an_entry_point_that_is_no_painter_is_one_line(
+    tmp_path: Path, painted: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bare function is refused when the suite is read."""
+    monkeypatch.setattr(tiny_pictures, "PAINTER", paint)
+    with pytest.raises(BadInput, match=r"see\.jinja: tiny is installed but is not a Painter"):
+        read(write_suite(tmp_path))
 
 
 def test_an_edition_holds_its_pictures(suite: Suite, tmp_path: Path, painted: Path) -> None:
@@ -149,7 +178,7 @@ def test_an_edition_holds_its_pictures(suite: Suite, tmp_path: Path, painted: Pa
     assert len(theirs) == len(set(theirs)) == len(told)
     assert dict(again.pictures()) == told
     card = (edition.folder / "README.md").read_text()
-    assert "Pictures by `tiny`, in the column `images`" in card
+    assert "Pictures by `tiny` version 3, in the column `images`" in card
     assert "data/dots/held_out-*.parquet" in card
 
 

@@ -239,3 +239,17 @@ def test_overlapping_splits_are_refused(tmp_path: Path, monkeypatch: pytest.Monk
     text = text.replace("[held-out", "[carry")
     with pytest.raises(BadInput, match=r"splits: carry and longer overlap; allowed: disjoint"):
         read(write(tmp_path, text))
+
+
+def test_an_option_with_few_values_lists_them(tmp_path: Path) -> None:
+    """A word that is none of an option's is answered with those that are."""
+    path = tmp_path / "odd.yaml"
+    path.write_text(
+        "# How odd?\nversion: 1\ntasks:\n  odd:\n    generator: clevr-hope\n"
+        "    options: {words: klingon}\n    scorer: choice\n    splits: {train: 4}\n"
+        "    prompts:\n      list: {template: clevr-hope/list}\n"
+        "      symbols: {template: clevr-hope/symbols}\n",
+        encoding="utf-8",
+    )
+    with pytest.raises(BadInput, match="words is 'klingon'; allowed: english, invented"):
+        read(path)

@@ -4,7 +4,7 @@ from modelmetry.items.canonical import canonical_json, content_hash
 from modelmetry.items.gallery import Gallery
 from modelmetry.items.generator import Draft, Generator
 from modelmetry.items.painting import Painters
-from modelmetry.items.picture import Picture
+from modelmetry.items.picture import Painter, Picture, installed_painter
 from modelmetry.items.plugins import installed, load
 from modelmetry.items.problem import (
     Field,
@@ -26,6 +26,7 @@ __all__ = [
     "Generator",
     "Item",
     "Message",
+    "Painter",
     "Painters",
     "Part",
     "Picture",
@@ -38,6 +39,7 @@ __all__ = [
     "content_hash",
     "digest",
     "installed",
+    "installed_painter",
     "load",
     "message",
 ]

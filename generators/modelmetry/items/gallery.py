@@ -56,8 +56,13 @@ class Gallery:
             BadInput: Its painter is missing or refuses it, or the folder cannot be written.
         """
         kept = self.kept(picture.address)
-        # Whoever gives up waiting must not take the picture from the others.
-        return kept or await asyncio.shield(asyncio.wrap_future(self._painting(picture)))
+        if kept:
+            return kept
+        coming = asyncio.wrap_future(self._painting(picture))
+        # Whoever gives up waiting must not take the picture from the others, nor leave a fault that
+        # asyncio complains of because nobody heard of it.
+        coming.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return await asyncio.shield(coming)
 
     def kept(self, address: str) -> bytes | None:
         """A picture that was painted before, or None; a file that is not whole does not count."""

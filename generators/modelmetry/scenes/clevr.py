@@ -13,7 +13,7 @@ from modelmetry.errors import BadInput
 from modelmetry.items import Draft, Field, Generator, content_hash, digest
 from modelmetry.scenes import clevr_json, reading
 from modelmetry.scenes.asking import TEMPLATES, Question, Seen, ask
-from modelmetry.scenes.complex_tests import LEVELS, answer_at
+from modelmetry.scenes.complex_tests import LEAST, LEVELS, answer_at
 from modelmetry.scenes.kinds import KINDS, Kind
 from modelmetry.scenes.placing import placed
 from modelmetry.scenes.telling import FIELDS, canonical, told_fields, told_target
@@ -40,7 +40,7 @@ class Clevr(Generator):
     Attributes:
         scenes: Path of a JSON file of scenes in CLEVR's schema; empty for scenes made here.
         fewest: Fewest objects in a scene made here, >= 1.
-        most: Most objects in it, 3 to 10.
+        most: Most objects in it, 6 to 10.
     """
 
     scenes: str = ""
@@ -59,10 +59,10 @@ class Clevr(Generator):
 
     def __post_init__(self) -> None:
         """Check the options, and the file's scenes where there is one."""
-        if not 1 <= self.fewest <= self.most <= 10 or self.most < 3:
+        if not 1 <= self.fewest <= self.most <= 10 or self.most < LEAST:
             raise BadInput(
                 f"clevr: fewest is {self.fewest}, most is {self.most}; "
-                "allowed: 1 <= fewest <= most, most from 3 to 10"
+                f"allowed: 1 <= fewest <= most, most from {LEAST} to 10"
             )
         if self.scenes:
             _read(self.scenes)

@@ -1,4 +1,4 @@
-"""Scenes in the JSON files of the original CLEVR: read one by one, and written.
+"""Scenes in the JSON files of the original CLEVR: read one by one, and written; questions, written.
 
 A file's `directions` come from its own camera. A scene that is read stands the camera on the ray
 along the file's `front`, as far from the middle of the ground as `world.CAMERA`, so that left,
@@ -12,14 +12,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 import msgspec
 
 from modelmetry.errors import BadInput, cannot_write
+from modelmetry.scenes.asking import TEMPLATES, Question
 from modelmetry.scenes.placing import Rules, check
+from modelmetry.scenes.programs import to_clevr
 from modelmetry.scenes.rays import View
 from modelmetry.scenes.world import CAMERA, LAMPS, RELATIONS, Scene, Thing
 
@@ -134,15 +137,33 @@ def to_record(scene: Scene, index: int = 0, split: str = "new") -> dict[str, Any
             }
         )
     level = {name: [*scene.directions[name], 0.0] for name in RELATIONS}
-    return {
-        "split": split,
-        "image_index": index,
-        "image_filename": f"CLEVR_{split}_{index:06d}.png",
+    return _image(index, split) | {
         "objects": objects,
         "directions": level | {"above": [0.0, 0.0, 1.0], "below": [0.0, 0.0, -1.0]},
         "relationships": {name: _listed(scene.relations[name]) for name in RELATIONS},
         "camera_jitter": list(scene.camera),
         "lamp_jitter": {name: list(jitter) for name, jitter in scene.lamps.items()},
+    }
+
+
+def to_question(
+    question: Question, words: str, index: int = 0, image: int = 0, split: str = "new"
+) -> dict[str, Any]:
+    """A question as an entry of a file's `questions`.
+
+    Args:
+        question: The question.
+        words: The same in English.
+        index: Its number in the file.
+        image: The number of its scene.
+        split: Name of the part of the data.
+    """
+    return _image(image, split) | {
+        "question_index": index,
+        "question": words,
+        "answer": question.answer,
+        "program": to_clevr(question.program),
+        "question_family_index": tuple(TEMPLATES).index(question.template),
     }
 
 
@@ -152,15 +173,46 @@ def write(path: Path | str, scenes: Iterable[Scene], split: str = "new") -> None
     Raises:
         ModelmetryError: The file cannot be written; `BadInput` where the path is wrong.
     """
+    with listing(path, "scenes", split) as add:
+        for index, scene in enumerate(scenes):
+            add(to_record(scene, index, split))
+
+
+@contextmanager
+def listing(path: Path | str, name: str, split: str) -> Iterator[Callable[[object], None]]:
+    """A file that is being written, and the function that adds an entry to its list.
+
+    Args:
+        path: The file.
+        name: What is listed: `scenes` or `questions`.
+        split: Name of the part of the data.
+
+    Raises:
+        ModelmetryError: The file cannot be written; `BadInput` where the path is wrong.
+    """
+    before = "\n"
     try:
         with Path(path).open("w", encoding="utf-8") as file:
-            file.write(f'{{"info": {json.dumps({"split": split})}, "scenes": [')
-            for index, scene in enumerate(scenes):
-                file.write(",\n" if index else "\n")
-                file.write(json.dumps(to_record(scene, index, split)))
+            file.write(f'{{"info": {json.dumps({"split": split})}, "{name}": [')
+
+            def add(entry: object) -> None:
+                nonlocal before
+                file.write(before + json.dumps(entry))
+                before = ",\n"
+
+            yield add
             file.write("\n]}\n")
     except OSError as error:
         raise cannot_write(path, error) from error
+
+
+def image_name(index: int, split: str) -> str:
+    """The file name of a scene's picture."""
+    return f"CLEVR_{split}_{index:06d}.png"
+
+
+def _image(index: int, split: str) -> dict[str, Any]:
+    return {"split": split, "image_index": index, "image_filename": image_name(index, split)}
 
 
 def _camera(directions: Mapping[str, Triple], where: str) -> Triple:

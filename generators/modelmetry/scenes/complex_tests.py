@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 
 from modelmetry.errors import BadInput
 from modelmetry.items import digest
@@ -17,6 +18,9 @@ from modelmetry.scenes.world import Scene
 
 LEVELS = 120
 """Equal shares into which the answers of a template are cut: a multiple of 2, 3, 5 and 8."""
+
+LEAST = 6
+"""Objects that a scene must have room for: some question with some answer needs so many."""
 
 _PLANTED = (1, 1, 1, 1, 2, 2, 3, 4)
 """How many objects of the named combination are put into a scene, before the rest is drawn."""
@@ -52,16 +56,16 @@ def answer_at(template: Template, level: int) -> str:
     return template.answers[level * len(template.answers) // LEVELS]
 
 
-@lru_cache(maxsize=16)  # the questions about one scene come one after the other
+@lru_cache(maxsize=2048)  # 20 MB: tasks that differ in words or protocol ask of the same scenes
 def draw(
     held: Holdout, template: str, level: int, number: int, *, ood: bool, sizes: tuple[int, int]
 ) -> Asked:
     """The question of a template with a given answer, about the first scene that admits it.
 
     The answer is fixed before anything is drawn, so the answers of a split are distributed as its
-    points are, exactly, and alike in the splits compared. Scenes are drawn until one admits such
-    a question. What the question names is a combination of the holdout's two types: the one held
-    out, or in the IID splits one that training shows, uniformly.
+    points are, exactly, and alike in the splits compared. So is what the question names, a
+    combination of the holdout's two types: it tells nothing about the answer, in no split. Then
+    scenes are drawn until one admits such a question.
 
     Args:
         held: What is held out.
@@ -76,18 +80,33 @@ def draw(
     """
     answer = answer_at(TEMPLATES[template], level)
     rng = random.Random(digest("complex", held.name, template, level, number, int(ood)))
-    kinds = held.kinds(ood=ood)
-    combinations = sorted(held.held if ood else held.shown)
+    named, world = _world(held, rng, ood=ood)
     for attempt in range(1, _MOST_SCENES + 1):
-        named = rng.choice(combinations)
-        found = _once(held, TEMPLATES[template], answer, named, kinds, rng, ood=ood, sizes=sizes)
+        found = _once(held, TEMPLATES[template], answer, named, world, rng, sizes)
         if found is not None:
             scene, question = found
             return Asked(scene=scene, question=question, named=named, scenes=attempt)
     raise BadInput(
         f"clevr-hope: no scene of {sizes[0]} to {sizes[1]} objects admits {template} with the "
-        f"answer {answer!r}; allowed: more objects, or other families"
+        f"answer {answer!r}; allowed: more objects"
     )
+
+
+def _world(
+    held: Holdout, rng: random.Random, *, ood: bool
+) -> tuple[Combination, frozenset[Combination]]:
+    """What is named, and the combinations that the scene may show and the question may say.
+
+    An OOD scene does without one of those that training shows, so that it has as many to choose
+    from as an IID scene; else it would be more varied, the more so the fewer there are, and show
+    less of what is named. A value of the two types never goes with it.
+    """
+    if not ood:
+        return rng.choice(sorted(held.peers)), held.shown
+    named, every = rng.choice(sorted(held.held)), held.tested
+    values = set(chain.from_iterable(every))
+    spare = [c for c in sorted(held.shown) if values == set(chain.from_iterable(every - {c}))]
+    return named, every - {rng.choice(spare)} if spare and len(every) > len(held.shown) else every
 
 
 def ask_more(held: Holdout, asked: Asked, key: tuple[str, int, int], member: int) -> Asked:
@@ -102,13 +121,13 @@ def ask_more(held: Holdout, asked: Asked, key: tuple[str, int, int], member: int
     rng = random.Random(digest("further", held.name, *key, member))
     seen = Seen(asked.scene)
     present = sorted(
-        c for c in held.shown if any(held.combination(t.kind) == c for t in asked.scene.things)
+        c for c in held.peers if any(held.combination(t.kind) == c for t in asked.scene.things)
     )
     templates = nameable(held.types)
     while True:
         template = TEMPLATES[rng.choice(templates)]
         answer, named = rng.choice(template.answers), rng.choice(present)
-        question = ask_about(held, seen, template, answer, named, rng, ood=False)
+        question = ask_about(held, seen, template, answer, named, rng, held.shown)
         if question is not None:
             return Asked(scene=asked.scene, question=question, named=named, scenes=0)
 
@@ -118,16 +137,14 @@ def _once(
     template: Template,
     answer: str,
     named: Combination,
-    kinds: Sequence[Kind],
+    world: frozenset[Combination],
     rng: random.Random,
-    *,
-    ood: bool,
     sizes: tuple[int, int],
 ) -> tuple[Scene, Question] | None:
     """A scene with the combination in it and a question that names it; None where there is none."""
-    count = rng.randint(*sizes)
-    scene = placed(lambda r: planted(held, named, kinds, r, count), rng)
-    question = ask_about(held, Seen(scene), template, answer, named, rng, ood=ood)
+    count, kinds, some = rng.randint(*sizes), held.kinds(world), held.kinds(frozenset([named]))
+    scene = placed(lambda r: planted(some, kinds, r, count), rng)
+    question = ask_about(held, Seen(scene), template, answer, named, rng, world)
     return None if question is None else (scene, question)
 
 
@@ -138,10 +155,9 @@ def ask_about(
     answer: str | None,
     named: Combination,
     rng: random.Random,
-    *,
-    ood: bool,
+    world: frozenset[Combination],
 ) -> Question | None:
-    """A question about a scene that names a combination once, and nothing that training lacks.
+    """A question about a scene that names a combination once, and no strange one.
 
     Args:
         held: What is held out.
@@ -150,27 +166,20 @@ def ask_about(
         answer: The answer it must have, or None for any.
         named: The combination that it names.
         rng: Random stream.
-        ood: Whether the other descriptions may name what an OOD scene may show, rather than what
-            training does; what is held out is named once all the same.
+        world: The combinations that descriptions may name.
     """
-    allowed = (held.tested - held.held) | {named} if ood else held.shown
 
     def strange(described: Filter) -> bool:
         combination = held.combination(described)
-        return None not in combination and combination not in allowed
+        return None not in combination and combination not in world
 
     return ask(seen, template, rng, answer=answer, naming=Filter.of(*named), strange=strange)
 
 
 def planted(
-    held: Holdout,
-    named: Combination,
-    kinds: Sequence[Kind],
-    rng: random.Random,
-    count: int,
+    some: Sequence[Kind], kinds: Sequence[Kind], rng: random.Random, count: int
 ) -> list[Kind]:
-    """Kinds of the objects of a scene: some of the combination, the rest uniformly."""
-    some = [kind for kind in kinds if held.combination(kind) == named]
+    """Kinds of the objects of a scene: one or a few of `some`, the rest uniformly."""
     first = min(count, rng.choice(_PLANTED))
     found = [rng.choice(some) for _ in range(first)]
     found += [rng.choice(kinds) for _ in range(count - first)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 
 from modelmetry.errors import BadInput
@@ -56,6 +56,14 @@ class Holdout:
         """How many combinations of the two types training shows."""
         return len(self.shown)
 
+    @property
+    def peers(self) -> frozenset[Combination]:
+        """Combinations that a question of train or of an IID split names.
+
+        What training shows; of `cogent`, not the spheres, which condition B shows as well.
+        """
+        return (self.shown - self.tested) or self.shown
+
     def combination(self, described: Kind | Filter) -> tuple[str | None, str | None]:
         """The values of the two types that an object has or a filter names."""
         first, second = self.types
@@ -77,14 +85,15 @@ class Holdout:
         combination = self.combination(described)
         return None not in combination and combination not in self.shown
 
-    def kinds(self, *, ood: bool) -> tuple[Kind, ...]:
-        """The kinds of objects that OOD scenes, or all others, may show."""
-        allowed = self.tested if ood else self.shown
-        return tuple(kind for kind in KINDS if self.combination(kind) in allowed)
+    def kinds(self, combinations: frozenset[Combination]) -> tuple[Kind, ...]:
+        """The kinds of objects whose values of the two types are combined like this."""
+        return _kinds(self.types, combinations)
 
-    def of_combination(self, combination: Combination) -> Filter:
-        """The filter that names a combination and nothing else."""
-        return Filter.of(*combination)
+
+@lru_cache(maxsize=1024)  # asked for every scene that is drawn
+def _kinds(types: tuple[str, str], combinations: frozenset[Combination]) -> tuple[Kind, ...]:
+    first, second = types
+    return tuple(k for k in KINDS if (getattr(k, first), getattr(k, second)) in combinations)
 
 
 @cache

@@ -54,7 +54,7 @@ class ClevrHope(Generator):
         diversity: How many combinations of a pair's two types training shows, or None for all but
             the pair.
         fewest: Fewest objects in a complex scene, >= 1.
-        most: Most objects in a complex scene, <= 10.
+        most: Most objects in a complex scene, 6 to 10.
         per_scene: Questions about each training scene, >= 1. With more than one, the answers
             beyond each scene's first are balanced only as far as its scene admits.
         words: `english`, or `invented` for words that only solved examples explain.
@@ -81,6 +81,7 @@ class ClevrHope(Generator):
         "complex-ood": "the pair is shown and said; otherwise as complex-iid, the answers included",
         "minimal-iid": "one object: is it what is asked for? other pairs of the same two types",
         "minimal-ood": "one object: is it the held-out pair? otherwise as minimal-iid",
+        "minimal-train": "more quads as in minimal-iid, for training that has met their form",
         "cogent-a": "complex scenes of CLEVR-CoGenT's condition A: each color on one of two shapes",
         "cogent-b": "condition B: cubes and cylinders in each other's colors; answers as cogent-a",
     }
@@ -98,9 +99,10 @@ class ClevrHope(Generator):
                 f"clevr-hope: fewest is {self.fewest}, most is {self.most}; "
                 "allowed: 1 <= fewest <= most <= 10"
             )
-        if self.most < 3:
+        if self.most < complex_tests.LEAST:
             raise BadInput(
-                f"clevr-hope: most is {self.most}; allowed: 3 to 10, for questions to ask"
+                f"clevr-hope: most is {self.most}; allowed: {complex_tests.LEAST} to 10, "
+                "so that every question can be asked"
             )
         if self.per_scene < 1:
             raise BadInput(f"clevr-hope: per_scene is {self.per_scene}; allowed: from 1")
@@ -144,7 +146,7 @@ class ClevrHope(Generator):
         ood = point["split"] in self.matched
         told = (self._quad if "variant" in point else self._complex)(held, point, ood=ood)
         # Both ways, what is shown and what is said: a held-out pair that leaks is no held-out pair.
-        if complex_tests.says(held, told.question) != ood:
+        if (complex_tests.says(held, told.question) > 0) != ood:
             raise AssertionError(f"{point}: the question says what is held out: {not ood}")
         if complex_tests.shows(held, told.scene) != (ood and told.cell < 1):
             raise AssertionError(f"{point}: the scene shows what is held out: {not ood}")

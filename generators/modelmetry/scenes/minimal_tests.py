@@ -44,7 +44,9 @@ def quad(name: str, diversity: int | None, variant: int, *, ood: bool) -> Quad:
     The source renders all four scenes {x, dx} x {y, dy} and afterwards drops those that show the
     held-out pair, which changes the share of "yes" between its tests (CLEVR-HOPE). Here a cell
     whose combination training never shows is filled by one that it does show and that is not the
-    target, with irrelevant attributes of its own: every quad has one yes and three no.
+    target, with irrelevant attributes of its own: every quad has one yes and three no. The two
+    quads of a variant swap roles: what one asks about is what the other lacks. So what is shown
+    for "no" is as near to the target, on average, in both tests.
 
     Args:
         name: The held-out pair.
@@ -58,8 +60,14 @@ def quad(name: str, diversity: int | None, variant: int, *, ood: bool) -> Quad:
     blank = _blank(rng)
     others = _irrelevant(held, rng)
     order = rng.random()
-    target = _target(held, order) if not ood else min(held.held)
-    cells = _cells(held, target, random.Random(digest("cells", held.name, variant, int(ood))))
+    peer = _target(held, order)
+    target = min(held.held) if ood else peer
+    cells = _cells(
+        held.types,
+        target,
+        held.shown - {peer},
+        random.Random(digest("cells", held.name, variant, int(ood))),
+    )
     scenes = []
     shown: set[Kind] = set()
     for combination in cells:
@@ -96,20 +104,21 @@ def _target(held: Holdout, at: float) -> Combination:
     return shown[int(at * len(shown))]
 
 
-def _cells(held: Holdout, target: Combination, rng: random.Random) -> Sequence[Combination]:
-    """The target, then three combinations that are shown in training and are not the target."""
+def _cells(
+    types: tuple[str, str], target: Combination, others: frozenset[Combination], rng: random.Random
+) -> Sequence[Combination]:
+    """The target, then three of the others: those of a quad as far as there are such."""
     x, y = target
     quads = [
         ((x, dy), (dx, y), (dx, dy))
-        for dx, dy in product(VALUES[held.types[0]], VALUES[held.types[1]])
+        for dx, dy in product(VALUES[types[0]], VALUES[types[1]])
         if dx != x and dy != y
     ]
-    most = max(sum(cell in held.shown for cell in cells) for cells in quads)
-    cells = rng.choice([c for c in quads if sum(cell in held.shown for cell in c) == most])
+    most = max(sum(cell in others for cell in cells) for cells in quads)
+    cells = rng.choice([c for c in quads if sum(cell in others for cell in c) == most])
     # A stand-in shares a value with the target where it can: as hard to tell from it as a cell is.
-    near = sorted(c for c in held.shown if c != target and (c[0] == x) != (c[1] == y))
-    far = sorted(c for c in held.shown if c != target)
-    return [target, *(c if c in held.shown else rng.choice(near or far) for c in cells)]
+    near = sorted(c for c in others if (c[0] == x) != (c[1] == y))
+    return [target, *(c if c in others else rng.choice(near or sorted(others)) for c in cells)]
 
 
 def asked_about(target: Combination) -> Filter:

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelmetry.errors import BadInput
+from modelmetry.items import Painter
 from modelmetry.scenes.denoising import denoised
 from modelmetry.scenes.raster import Pixels
 from modelmetry.scenes.rays import HEIGHT, LENS, SENSOR, WIDTH, Array
@@ -21,7 +22,7 @@ from modelmetry.scenes.shading import BEVEL
 from modelmetry.scenes.studio import GROUND, SUN, Lamp, lamps, png, reflectance, scene_of, sky, srgb
 from modelmetry.scenes.world import Scene, Thing
 
-__all__ = ["Maker", "masks", "paint", "render", "round_cube", "round_cylinder"]
+__all__ = ["PAINTER", "Maker", "masks", "paint", "render", "round_cube", "round_cylinder"]
 
 Mesh = tuple[Array, Array, npt.NDArray[np.intp]]
 """Vertices, (v, 3); their unit normals, (v, 3); triangles as vertex numbers, (f, 3)."""
@@ -55,6 +56,10 @@ def paint(recipe: Any) -> bytes:
         BadInput: The recipe is no scene, or Mitsuba is not installed.
     """
     return png(render(scene_of(recipe)))
+
+
+PAINTER = Painter(version=1, paint=paint)
+"""The painter `photo`."""
 
 
 def render(scene: Scene, width: int = WIDTH, height: int = HEIGHT) -> Pixels:

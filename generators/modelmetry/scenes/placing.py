@@ -10,7 +10,7 @@ from itertools import combinations
 
 from modelmetry.errors import BadInput
 from modelmetry.scenes.kinds import VALUES, Kind
-from modelmetry.scenes.rays import HEIGHT, WIDTH, visible_pixels
+from modelmetry.scenes.rays import HEIGHT, WIDTH, fewer_pixels, visible_pixels
 from modelmetry.scenes.world import LAMPS, RADII, Scene, Thing
 
 
@@ -126,7 +126,7 @@ def hidden(scene: Scene, rules: Rules = RULES) -> tuple[int, ...]:
     """The objects of which the camera sees too few pixels."""
     if rules.min_pixels <= 0:
         return ()
-    return tuple(i for i, seen in enumerate(visible_pixels(scene)) if seen < rules.min_pixels)
+    return fewer_pixels(scene, rules.min_pixels)
 
 
 def check(scene: Scene, rules: Rules = RULES, where: str = "scene") -> None:

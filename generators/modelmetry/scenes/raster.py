@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from modelmetry.errors import BadInput
+from modelmetry.items import Painter
 from modelmetry.scenes.rays import HEIGHT, WIDTH, Array, Vectors, View, id_map, nearest
 from modelmetry.scenes.shading import (
     CELLS,
@@ -23,6 +24,7 @@ from modelmetry.scenes.studio import png, scene_of, srgb
 from modelmetry.scenes.world import Scene
 
 __all__ = [
+    "PAINTER",
     "Pixels",
     "borders",
     "light",
@@ -50,6 +52,10 @@ def paint(recipe: Any) -> bytes:
         BadInput: The recipe is no scene.
     """
     return png(render(scene_of(recipe)))
+
+
+PAINTER = Painter(version=1, paint=paint)
+"""The painter `raster`."""
 
 
 def mask(recipe: Any) -> bytes:

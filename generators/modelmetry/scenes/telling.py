@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -43,7 +44,7 @@ def told_fields(
     across, along = _ordered(scene)
     return {
         "scene": msgspec.json.decode(canonical_json(scene)),
-        "objects": _objects(scene, names),
+        "objects": told_objects(scene, names),
         "left_to_right": across,
         "front_to_back": along,
         "question": words(question, random.Random(wording), names or None),
@@ -88,16 +89,27 @@ def retold(problem: Problem, names: Mapping[str, str]) -> Problem:
         problem: A problem whose fields are those of `told_fields`.
         names: Attribute type or value -> the word that stands for it.
     """
-    scene = msgspec.convert(problem.fields["scene"], Scene)
-    asked = problem.fields["asked"]
-    filters = tuple(Filter(*described) for described in asked["filters"])
-    template, relations = TEMPLATES[asked["template"]], tuple(asked["relations"])
-    question = question_of(template, filters, relations, Seen(scene))
-    fields = told_fields(scene, question, asked["wording"], names)
+    scene, question = scene_and_question(problem.fields)
+    fields = told_fields(scene, question, problem.fields["asked"]["wording"], names)
     return replace(problem, fields=fields, target=told_target(question, names))
 
 
-def _objects(scene: Scene, names: Mapping[str, str]) -> list[dict[str, Any]]:
+def scene_and_question(fields: Mapping[str, Any]) -> tuple[Scene, Question]:
+    """The scene and the question that `told_fields` was given."""
+    return _read_back(canonical_json([fields["scene"], fields["asked"]]))
+
+
+@lru_cache(maxsize=1024)  # 10 MB: the same solved examples are told again and again, in new words
+def _read_back(told: bytes) -> tuple[Scene, Question]:
+    recipe, asked = msgspec.json.decode(told)
+    scene = msgspec.convert(recipe, Scene)
+    filters = tuple(Filter(*described) for described in asked["filters"])
+    template, relations = TEMPLATES[asked["template"]], tuple(asked["relations"])
+    return scene, question_of(template, filters, relations, Seen(scene))
+
+
+def told_objects(scene: Scene, names: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The objects as dictionaries, in words."""
     return [
         {
             "id": number,

@@ -11,7 +11,7 @@ import numpy as np
 
 from modelmetry.analyses.measures import Row
 from modelmetry.errors import BadInput
-from modelmetry.items import Generator, Problem, Seed, load
+from modelmetry.items import Generator, Problem, Seed, Target, canonical_json, load
 from modelmetry.models import Response
 from modelmetry.runs.record import RunRecord
 from modelmetry.scoring import Scorer, score
@@ -42,10 +42,24 @@ def draw(generator: Generator, seed: int, split: str, n: int) -> list[Problem]:
     return list(problems.values())
 
 
-def right(scorer: Scorer, problem: Problem, answer: str) -> bool:
+class Draws:
+    """Problems drawn once, however many tasks ask for them with the same generator and options."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[bytes, int, str, int], list[Problem]] = {}
+
+    def of(self, task: Task, seed: int, split: str, n: int) -> list[Problem]:
+        """What `draw` gives for the task's generator."""
+        key = (canonical_json([task.generator, task.options]), seed, split, n)
+        if key not in self._found:
+            self._found[key] = draw(generator_of(task), seed, split, n)
+        return self._found[key]
+
+
+def right(scorer: Scorer, target: Target, answer: str) -> bool:
     """Whether the suite's own scorer gives an answer full marks, through all outcome rules."""
     response = Response(request_key="", text=answer, finish="stop")
-    return score(scorer, problem.target, response).value == 1.0
+    return score(scorer, target, response).value == 1.0
 
 
 def constant_answer(problems: Sequence[Problem], scorer: Scorer, seed: int) -> tuple[str, Estimate]:
@@ -61,11 +75,12 @@ def constant_answer(problems: Sequence[Problem], scorer: Scorer, seed: int) -> t
     """
     fit, test = _halves(len(problems), seed)
     common = Counter(problems[i].target.answers[0] for i in fit).most_common(_CANDIDATES)
+    targets = Counter(problems[i].target for i in fit)  # few, however many problems
     best = max(
         (answer for answer, _ in common),
-        key=lambda answer: sum(right(scorer, problems[i], answer) for i in fit),
+        key=lambda answer: sum(n for t, n in targets.items() if right(scorer, t, answer)),
     )
-    return best, _accuracy(problems, test, [right(scorer, problems[i], best) for i in test])
+    return best, _accuracy(problems, test, [right(scorer, problems[i].target, best) for i in test])
 
 
 def constant_rows(record: RunRecord) -> list[Row]:
@@ -77,13 +92,12 @@ def constant_rows(record: RunRecord) -> list[Row]:
     Args:
         record: The run's identity card.
     """
-    rows = []
+    rows, draws = [], Draws()
     for task in record.suite.tasks:
-        generator = same_generator(task)
-        if generator is None:
+        if same_generator(task) is None:
             continue
         for split in task.splits:
-            problems = draw(generator, record.seed, split, _REDRAWN)
+            problems = draws.of(task, record.seed, split, _REDRAWN)
             answer, found = constant_answer(problems, load("scorers", task.scorer), record.seed)
             label = record.suite.label(task.name, split)
             rows.append(Row(split=label, kind="constant answer", of=answer, estimate=found))
@@ -130,7 +144,7 @@ def bag_of_words(
     for i in test:
         bag = [words[t] for t in _TOKEN.findall(questions[i].casefold()) if t in words]
         best = answers[int(np.argmax(prior + rates[:, bag].sum(axis=1)))]
-        marks.append(right(scorer, problems[i], best))
+        marks.append(right(scorer, problems[i].target, best))
     return _accuracy(problems, test, marks)
 
 

@@ -9,7 +9,7 @@ from itertools import combinations
 
 import msgspec
 
-from modelmetry.analyses.baselines import bag_of_words, constant_answer, draw, right
+from modelmetry.analyses.baselines import Draws, bag_of_words, constant_answer, right
 from modelmetry.items import Generator, Problem, as_text, load
 from modelmetry.scoring import Scorer
 from modelmetry.statistics import Estimate, proportions
@@ -126,29 +126,35 @@ def verify(suite: Suite, *, n: int = 1000, seed: int = 0) -> Certificate:
         n: Problems per split, >= 2, as far as the space holds them.
         seed: Root seed.
     """
-    checks: list[SplitCheck] = []
-    overlaps: list[Overlap] = []
-    for task in suite.tasks:
-        drawn = {split: draw(generator_of(task), seed, split, n) for split in _splits(task)}
-        checks += [
-            _check(task, suite.label(task.name, split), problems, seed)
-            for split, problems in drawn.items()
-        ]
-        overlaps += [
-            Overlap(
-                a=suite.label(task.name, a),
-                b=suite.label(task.name, b),
-                shared=len({p.uid for p in drawn[a]} & {p.uid for p in drawn[b]}),
-            )
-            for a, b in combinations(drawn, 2)
-        ]
+    checks: dict[tuple[str, str], SplitCheck] = {}
+    uids: dict[tuple[str, str], set[str]] = {}
+    # Split by split, so that tasks can share what is drawn and no more than that is in memory.
+    for split in dict.fromkeys(split for task in suite.tasks for split in _splits(task)):
+        draws = Draws()
+        for task in suite.tasks:
+            if split in _splits(task):
+                problems = draws.of(task, seed, split, n)
+                again = draws.of(task, seed + 1, split, len(problems))
+                label = suite.label(task.name, split)
+                checks[task.name, split] = _check(task, label, problems, again, seed)
+                uids[task.name, split] = {problem.uid for problem in problems}
+    overlaps = [
+        Overlap(
+            a=suite.label(task.name, a),
+            b=suite.label(task.name, b),
+            shared=len(uids[task.name, a] & uids[task.name, b]),
+        )
+        for task in suite.tasks
+        for a, b in combinations(_splits(task), 2)
+    ]
+    found = tuple(checks[task.name, split] for task in suite.tasks for split in _splits(task))
     return Certificate(
         suite=suite.name,
         version=suite.version,
         seed=seed,
-        splits=tuple(checks),
+        splits=found,
         overlaps=tuple(overlaps),
-        passed=not any(check.failures for check in checks) and not any(o.shared for o in overlaps),
+        passed=not any(check.failures for check in found) and not any(o.shared for o in overlaps),
     )
 
 
@@ -163,14 +169,17 @@ def _splits(task: Task) -> list[str]:
     return list(dict.fromkeys([*examples, *task.splits]))
 
 
-def _check(task: Task, label: str, problems: Sequence[Problem], seed: int) -> SplitCheck:
+def _check(
+    task: Task, label: str, problems: Sequence[Problem], again: Sequence[Problem], seed: int
+) -> SplitCheck:
+    """What there is to say about a split, by its problems and those of the next seed."""
     generator, scorer = generator_of(task), load("scorers", task.scorer)
     total, split, points = len(problems), problems[0].split, problems[-1].index + 1
     asked = [[as_text(render(prompt, problem)) for problem in problems] for prompt in task.prompts]
     given = Counter(problem.target.answers[0] for problem in problems)
     wrong = sum(not _agrees(generator, scorer, problem) for problem in problems)
     answer, constant = constant_answer(problems, scorer, seed)
-    again = {problem.uid for problem in draw(generator, seed + 1, split, total)}
+    shared = {problem.uid for problem in problems} & {problem.uid for problem in again}
     found = SplitCheck(
         split=label,
         generator=task.generator,
@@ -182,14 +191,14 @@ def _check(task: Task, label: str, problems: Sequence[Problem], seed: int) -> Sp
         ambiguous=max(_ambiguous(problems, questions) for questions in asked),
         disagreements=wrong,
         disagreement_bound=proportions.exact(wrong, total, level=0.9).high or 1.0,
-        oracle=sum(right(scorer, p, p.target.answers[0]) for p in problems) / total,
+        oracle=sum(right(scorer, p.target, p.target.answers[0]) for p in problems) / total,
         answers=len(given),
         marginals={answer: n / total for answer, n in given.most_common(_SHOWN_ANSWERS)},
         chance=sum(problem.target.chance for problem in problems) / total,
         constant=constant,
         constant_answer=answer,
         bag_of_words=bag_of_words(problems, asked[0], scorer, seed),
-        seed_shared=len(again.intersection(problem.uid for problem in problems)),
+        seed_shared=len(shared),
         seed_expected=_expected_overlap(generator, split, points),
     )
     return replace(found, failures=_failures(found), warnings=_warnings(found))
@@ -233,7 +242,7 @@ def _agrees(generator: Generator, scorer: Scorer, problem: Problem) -> bool:
     """Whether the second solver's answer is a right one; within an interval any number is."""
     answer = generator.solve(problem.fields)
     if problem.target.interval is not None:
-        return right(scorer, problem, answer)
+        return right(scorer, problem.target, answer)
     return answer in problem.target.answers
 
 

@@ -1,4 +1,4 @@
-"""Exports for fine-tuning: a split's solved problems as chats or as a data set."""
+"""Exports for fine-tuning: a split's solved problems as chats, as a data set or as CLEVR's files."""
 
 from __future__ import annotations
 
@@ -30,19 +30,22 @@ def export(
     Args:
         suite: Name, path or suite.
         to: `chat` for JSON Lines (LLaMA-Factory, ms-swift; with `inline` OpenAI), or `datasets` for
-            a folder that `datasets.load_dataset` opens (TRL).
+            a folder that `datasets.load_dataset` opens (TRL), or `clevr` for scenes, questions with their
+            programs, and pictures in the files of the original CLEVR.
         out: The folder to make; it is there whole or not at all.
         split: The split, which the suite need not ask itself.
         seed: Root seed.
         limit: Most problems per task; None for the suite's own number, or 10,000 where it has none.
         wordings: Only these, as `wording` or `task/wording`; none for all prompts of format chat.
+            None for `clevr`.
         inline: Whether the pictures of `chat` are data URIs within it, and not files beside it.
 
     Returns:
         How many examples were written.
 
     Raises:
-        BadInput: The folder is not empty, or there is no such suite, split or wording.
+        BadInput: The folder is not empty, or there is no such suite, split or wording, or for
+            `clevr` no scene.
     """
     checked_limit(limit)
     return suites.export(

@@ -30,7 +30,7 @@ from modelmetry.api.results import Run, read_run, write_report
 from modelmetry.api.sources import source_of
 from modelmetry.api.streams import Ladder, Stream, headline, tested
 from modelmetry.errors import BadInput, LimitReached
-from modelmetry.items import Item
+from modelmetry.items import Item, installed_painter
 from modelmetry.models import Model
 from modelmetry.runs import RunRecord, Tally, Until
 from modelmetry.suites import Suite, generator_of
@@ -303,6 +303,12 @@ def _found(
                 f"{folder}: the installed {task.generator} generator makes other problems; "
                 "allowed: the version that began the run"
             )
+        for name, version in task.painters.items():
+            if (now := installed_painter(name).version) != version:
+                raise BadInput(
+                    f"{folder}: painter {name} is installed in version {now}; "
+                    f"allowed: version {version}, which began the run"
+                )
     if (rule.threshold is not None) != record.until.adaptive:
         raise BadInput(f"{folder}: until {rule.text}; allowed: a rule like {record.until.rule}")
     stream = _stream(rule, record.suite, record.seed)

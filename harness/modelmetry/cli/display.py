@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.status import Status
 from rich.table import Table
 
 from modelmetry.items import Item, as_text
@@ -46,7 +47,7 @@ class Progress:
             console=_ERR,
             disable=not _ERR.is_terminal,
         )
-        self._task = self._bar.add_task("", total=None, rate="", notes="")
+        self._task = self._bar.add_task("preparing", total=None, rate="", notes="")
         self._began = self._shown = time.monotonic()
         self._first = 0
         self._folder: Path | None = None
@@ -102,6 +103,11 @@ class Progress:
             self._bar.update(self._task, total=planned, completed=answered, rate=rate, notes=notes)
         else:
             _ERR.print(f"{answered}/{planned} answered, {rate} {notes}", markup=False)
+
+
+def working(what: str) -> Status:
+    """Says on a terminal what takes a while, for as long as it does; a context."""
+    return _ERR.status(escape(what))
 
 
 def _notes(tallies: Sequence[Tally]) -> str:

@@ -13,10 +13,11 @@ from modelmetry.cli import options
 @options.suite
 @options.option(
     "--to",
-    type=click.Choice(["chat", "datasets"]),
+    type=click.Choice(["chat", "datasets", "clevr"]),
     required=True,
     help="chat: JSON Lines for LLaMA-Factory and ms-swift, with --inline for OpenAI; "
-    "datasets: a folder for datasets.load_dataset and TRL.",
+    "datasets: a folder for datasets.load_dataset and TRL; "
+    "clevr: CLEVR's own files, scenes, questions as programs, and pictures.",
 )
 @options.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to make.")
 @options.option("--split", default="train", help="The split, by name.")

@@ -53,8 +53,11 @@ def preview(suite: str, split: str | None, seed: int, limit: int, html: Path | N
 def generate(suite: str, seed: int, limit: int | None, split: str | None, out: Path) -> None:
     """Make an edition: Parquet, dataset card, checksums, certificate."""
     from modelmetry import api
+    from modelmetry.cli import display
 
-    click.echo(api.generate(suite, seed=seed, limit=limit, split=split, out=out))
+    with display.working("verifying, then writing"):
+        folder = api.generate(suite, seed=seed, limit=limit, split=split, out=out)
+    click.echo(folder)
 
 
 @click.command()
@@ -68,7 +71,8 @@ def verify(suite: str, n: int, seed: int, out: Path | None) -> int:
     from modelmetry.analyses.verification import certificate_json
     from modelmetry.cli import display
 
-    certificate = api.verify(suite, n=n, seed=seed)
+    with display.working("verifying"):
+        certificate = api.verify(suite, n=n, seed=seed)
     display.certificate(certificate)
     if out is not None:
         out.write_bytes(certificate_json(certificate))

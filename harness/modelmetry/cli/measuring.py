@@ -43,7 +43,9 @@ def run(what: str, models: tuple[str, ...], dry_run: bool, **settings: Any) -> i
             display.plan(api.dry_run_until(what, until=until, models=models, **planned))
             return 0
         for spec in specs:
-            display.plan(api.dry_run(what, model=spec, **planned))
+            with display.working("counting"):
+                counted = api.dry_run(what, model=spec, **planned)
+            display.plan(counted)
         return 0
     for spec in models:
         # A wrong one is noticed before the others are asked for hours.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
 from modelmetry.items import Seed
 from modelmetry.suites.reader import generator_of
-from modelmetry.suites.suite import Suite, Task
-from modelmetry.suites.templates import painters
+from modelmetry.suites.suite import Suite
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
 
@@ -37,7 +37,7 @@ def card(suite: Suite, seed: Seed, edition: str, count: int) -> str:
                 "data_files": [
                     {
                         "split": split.replace("-", "_"),
-                        "path": split_file(task.name, split, "-*" if painters_of(task) else ""),
+                        "path": split_file(task.name, split, "-*" if task.painters else ""),
                     }
                     for split in task.splits
                 ],
@@ -60,19 +60,15 @@ def split_file(task: str, split: str, number: str = "") -> str:
     return f"data/{task}/{split.replace('-', '_')}{number}.parquet"
 
 
-def _painted(names: tuple[str, ...]) -> str:
-    if not names:
+def _painted(painters: Mapping[str, int]) -> str:
+    if not painters:
         return ""
     return (
-        f" Pictures by {' and '.join(f'`{name}`' for name in names)}, in the column `images`, in "
+        f" Pictures by {' and '.join(f'`{p}` version {n}' for p, n in painters.items())}, in the "
+        "column `images`, in "
         "order; in a prompt `[picture ...]` with the beginning of its address stands for each. A "
         "picture that several rows show is in each of them; files store it once per row group."
     )
-
-
-def painters_of(task: Task) -> tuple[str, ...]:
-    """Names of the painters whose pictures a task shows, sorted; none for text alone."""
-    return tuple(sorted({name for prompt in task.prompts for name in painters(prompt.source)}))
 
 
 def _body(suite: Suite, seed: Seed, count: int) -> str:
@@ -93,7 +89,7 @@ def _body(suite: Suite, seed: Seed, count: int) -> str:
             (
                 f"Generator `{task.generator}` version {generator.version}, "
                 f"fingerprint `{task.fingerprint}`; scorer `{task.scorer}`."
-                + _painted(painters_of(task))
+                + _painted(task.painters)
             ),
             "",
             "| split | problems | meaning |",

@@ -6,6 +6,7 @@ import contextlib
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from modelmetry.errors import BadInput, SpaceExhausted
 from modelmetry.items import Generator, Part, Problem, Scalar, Seed, digest
@@ -20,6 +21,9 @@ _POOL_OF_LEVEL = 32
 
 _LOOKED_AT = 4_096
 """Train problems after which a level that has too few is taken to have no more."""
+
+_UNSEEN = 512
+"""Train problems after which a level that none of them has is taken not to occur."""
 
 Question = tuple[Part, ...]
 """A problem as a prompt asks it."""
@@ -74,7 +78,7 @@ class Examples:
         # the question.
         drawn = random.Random(key).sample(self._pool(prompt, problem), prompt.shots + 1)
         told = (self._told(prompt, solved, problem) for solved in drawn)
-        return [shot for shot in told if shot.question != question][: prompt.shots]
+        return list(islice((shot for shot in told if shot.question != question), prompt.shots))
 
     def _told(self, prompt: Prompt, solved: Problem | Shot, problem: Problem) -> Shot:
         if isinstance(solved, Shot):
@@ -98,7 +102,9 @@ class Examples:
         names, level = self._generator.alike, self._level(problem)
         size = max(_POOL_OF_LEVEL if names else _POOL, shots + 1)
         found = self._found.setdefault(level, [])
-        while len(found) < size and (solved := next(self._stream, None)) is not None:
+        while len(found) < size and (found or self._drawn < _UNSEEN):
+            if (solved := next(self._stream, None)) is None:
+                break
             self._found.setdefault(self._level(solved), []).append(solved)
         if len(found) <= shots:
             told = (f"{name} {of!r}" for name, of in zip(names, level, strict=True))

@@ -1,10 +1,11 @@
-"""Exports for fine-tuning: solved problems as chats, in files that trainers read.
+"""Exports for fine-tuning: solved problems in files that trainers read.
 
 `chat` is JSON Lines. With pictures as files it is what LLaMA-Factory and ms-swift read: texts with
 `<image>` where a picture is, and the pictures' paths beside them; a `dataset_info.json` introduces
 the file to LLaMA-Factory. With pictures inside (`inline`) it is what OpenAI's vision fine-tuning
 reads: parts, and data URIs. `datasets` is a folder for `datasets.load_dataset`, in the columns that
-TRL's trainers read: `messages` of typed parts, and `images`.
+TRL's trainers read: `messages` of typed parts, and `images`. `clevr` is for models that read CLEVR's
+own files; `clevr_files` writes it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ import yaml
 from modelmetry.errors import BadInput, cannot_write
 from modelmetry.items import Item, Message, Painters, Part, Seed, message
 from modelmetry.models import wire
-from modelmetry.suites.card import painters_of
 from modelmetry.suites.reader import generator_of
 from modelmetry.suites.render import items
 from modelmetry.suites.suite import Suite
@@ -38,7 +38,7 @@ MOST = 10_000
 _IMAGE = "<image>"
 _encode = msgspec.json.Encoder(order="deterministic").encode
 
-Form = Literal["chat", "datasets"]
+Form = Literal["chat", "datasets", "clevr"]
 
 
 def export(
@@ -59,10 +59,11 @@ def export(
         out: The folder; may be there, empty.
         suite: The suite; a task that has the split takes part.
         seed: Root of all randomness.
-        to: `chat` or `datasets`.
+        to: `chat`, `datasets` or `clevr`.
         split: The split, whether or not the suite asks it.
         limit: Most problems per task; None for the suite's own number, or `MOST`.
-        wordings: Only these, as `wording` or `task/wording`; none for all chats.
+        wordings: Only these, as `wording` or `task/wording`; none for all chats. None for `clevr`,
+            which has words of its own.
         inline: Whether a chat's pictures are data URIs in it.
         processes: How many paint pictures.
 
@@ -70,12 +71,28 @@ def export(
         How many examples were written.
 
     Raises:
-        BadInput: The folder is not empty, or there is no such split or wording.
+        BadInput: The folder is not empty, there is no such split or wording, or for `clevr` no scene.
     """
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise BadInput(f"{out}: exists already; allowed: a new --out folder, or an empty one")
-    chosen = _chosen(suite, split, limit, tuple(wordings))
+    wordings = tuple(wordings)
+    if to == "datasets" and inline:
+        raise BadInput(
+            "export to datasets: its rows hold their pictures; allowed: inline with chat"
+        )
+    if to == "clevr" and (wordings or inline):
+        raise BadInput(
+            "export to clevr: it has words and pictures of its own; allowed: no wordings, not inline"
+        )
+    chosen = _of_split(suite, split, limit)
+    if to != "clevr":
+        chosen = _in_chats(chosen, wordings)
     with _whole(out) as folder, Painters(processes) as painters:
+        if to == "clevr":
+            # It reads 90 templates, which other forms need not wait for.
+            from modelmetry.suites.clevr_files import write_clevr
+
+            return write_clevr(folder, chosen, seed, split, painters)
         examples = with_pictures(items(chosen, seed), painters)
         if to == "datasets":
             return _write_dataset(folder, chosen, split, examples)
@@ -86,33 +103,42 @@ def export(
         return count
 
 
-def _chosen(suite: Suite, split: str, limit: int | None, wordings: tuple[str, ...]) -> Suite:
-    """The suite with one split and the wordings that are chats."""
+def _of_split(suite: Suite, split: str, limit: int | None) -> Suite:
+    """The tasks that have a split, with it alone."""
     tasks = []
     for task in suite.tasks:
         generator = generator_of(task)
-        prompts = tuple(
-            prompt
-            for prompt in task.prompts
-            if prompt.format == "chat"
-            and (not wordings or {prompt.name, f"{task.name}/{prompt.name}"} & {*wordings})
-        )
-        if split in generator.splits and prompts:
+        if split in generator.splits:
             count = limit or task.splits.get(split, MOST)
-            splits = {split: min(count, generator.count(split))}
-            tasks.append(replace(task, splits=splits, prompts=prompts))
+            tasks.append(replace(task, splits={split: min(count, generator.count(split))}))
+    if not tasks:
+        splits = dict.fromkeys(s for task in suite.tasks for s in generator_of(task).splits)
+        raise BadInput(
+            f"{suite.name}: nothing to export from split {split!r}; allowed: {', '.join(splits)}"
+        )
+    return replace(suite, tasks=tuple(tasks))
+
+
+def _in_chats(suite: Suite, wordings: tuple[str, ...]) -> Suite:
+    """The suite with those of these wordings that are chats."""
     known = [f"{t.name}/{p.name}" for t in suite.tasks for p in t.prompts if p.format == "chat"]
     named = {name for label in known for name in (label, label.split("/")[1])}
     if unknown := [name for name in wordings if name not in named]:
         raise BadInput(
             f"{suite.name}: no chat {unknown[0]!r}; allowed: {', '.join(known) or 'none'}"
         )
-    if not tasks:
-        splits = dict.fromkeys(s for task in suite.tasks for s in generator_of(task).splits)
-        raise BadInput(
-            f"{suite.name}: nothing to export from split {split!r}; "
-            f"allowed: {', '.join(splits)}, and prompts of format chat"
+    if not known:
+        raise BadInput(f"{suite.name}: no prompt is a chat; allowed: prompts of format chat")
+    tasks = []
+    for task in suite.tasks:
+        prompts = tuple(
+            prompt
+            for prompt in task.prompts
+            if prompt.format == "chat"
+            and (not wordings or {prompt.name, f"{task.name}/{prompt.name}"} & {*wordings})
         )
+        if prompts:
+            tasks.append(replace(task, prompts=prompts))
     return replace(suite, tasks=tuple(tasks))
 
 
@@ -178,7 +204,7 @@ def _tagged(turn: Message, item: Item) -> str:
 def _introduce(folder: Path, suite: Suite, split: str) -> None:
     """Write what LLaMA-Factory needs to know: `dataset_dir` is the folder, `dataset` the suite."""
     columns = {"messages": "messages"}
-    if any(painters_of(task) for task in suite.tasks):
+    if any(task.painters for task in suite.tasks):
         columns["images"] = "images"
     tags = {f"{role}_tag": role for role in ("role", "content", "user", "assistant", "system")}
     info = {"file_name": f"{split}.jsonl", "formatting": "sharegpt", "columns": columns}
@@ -190,7 +216,7 @@ def _write_dataset(
     folder: Path, suite: Suite, split: str, examples: Iterable[tuple[Item, Painted]]
 ) -> int:
     name = split.replace("-", "_")
-    seeing = any(map(painters_of, suite.tasks))
+    seeing = any(task.painters for task in suite.tasks)
     path = folder / "data" / f"{name}.parquet"
     count = 0
     rows = Rows(path, _schema(seeing=seeing), pictures=seeing)

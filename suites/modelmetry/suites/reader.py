@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import combinations
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import yaml
@@ -17,7 +17,7 @@ from modelmetry.errors import BadInput
 from modelmetry.items import Generator, Seed, load
 from modelmetry.models import Sampling
 from modelmetry.suites.suite import Contrast, Prompt, Suite, Task
-from modelmetry.suites.templates import check_template, painters
+from modelmetry.suites.templates import check_template
 
 FOLDER = Path(__file__).parent
 """Where the packaged suites and their `prompts` lie."""
@@ -241,13 +241,14 @@ class _Reader:
         if system and form == "completion":
             raise self.fail(f"{key}.system", "a completion has no system message; allowed: chat")
         example = generator.problem(Seed(root=0), next(iter(generator.splits)), 0)
-        check_template(path, source, generator.fields, example.fields)
-        if form == "completion" and painters(source):
+        painters = check_template(path, source, generator.fields, example.fields)
+        if form == "completion" and painters:
             raise self.fail(f"{key}.format", "a completion shows no pictures; allowed: chat")
         return Prompt(
             name=name,
             template=template,
             source=source,
+            painters=painters,
             format=form,
             shots=self._shots(f"{key}.shots", body.get("shots", 0), generator),
             system=system,
@@ -347,5 +348,7 @@ def _build(kind: type[Generator], options: Mapping[str, Any], name: str) -> Gene
         try:
             values[option] = msgspec.convert(value, hints[option])
         except msgspec.ValidationError as error:
-            raise BadInput(f"{name}: option {option} is {_show(value)}: {error}") from error
+            choices = get_args(hints[option]) if get_origin(hints[option]) is Literal else ()
+            why = f"; allowed: {', '.join(map(str, choices))}" if choices else f": {error}"
+            raise BadInput(f"{name}: option {option} is {_show(value)}{why}") from error
     return kind(**values)

@@ -17,6 +17,8 @@ class Prompt:
         name: The wording's name within its task.
         template: Path of a Jinja template under the `prompts` folder, without `.jinja`.
         source: The template's text.
+        painters: Painters of the pictures it shows -> their versions when the suite was read; none
+            for text alone.
         format: `chat` or `completion`.
         shots: Solved examples shown first, drawn from the train split, from 0.
         system: System message of a chat; empty for none.
@@ -26,6 +28,7 @@ class Prompt:
     name: str
     template: str
     source: str
+    painters: Mapping[str, int] = field(default_factory=dict)
     format: Literal["chat", "completion"] = "chat"
     shots: int = 0
     system: str = ""
@@ -59,6 +62,12 @@ class Task:
     factors: tuple[str, ...]
     difficulty: str
     fingerprint: str
+
+    @property
+    def painters(self) -> Mapping[str, int]:
+        """Painters of the pictures its prompts show -> their versions, by name."""
+        found = {name: n for prompt in self.prompts for name, n in prompt.painters.items()}
+        return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

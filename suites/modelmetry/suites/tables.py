@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from modelmetry.items import Item, Painters, as_text
-from modelmetry.suites.card import painters_of, split_file
+from modelmetry.suites.card import split_file
 from modelmetry.suites.suite import Suite
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def write_tables(
         items: Its items, in order.
         processes: How many paint; the bytes do not depend on it.
     """
-    tasks = {task.name: bool(painters_of(task)) for task in suite.tasks}
+    tasks = {task.name: bool(task.painters) for task in suite.tasks}
     files: dict[tuple[str, str], Rows] = {}
     count = 0
     with Painters(processes) as painters:

@@ -16,7 +16,7 @@ from jinja2 import StrictUndefined, Template, TemplateError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from modelmetry.errors import BadInput
-from modelmetry.items import Part, Picture, canonical_json, installed
+from modelmetry.items import Part, Picture, canonical_json, installed_painter
 
 _PAINTER = "raster"
 _EDGE = "\0"
@@ -25,7 +25,9 @@ _EDGE = "\0"
 
 def paint(recipe: object, painter: str = _PAINTER) -> str:
     """The filter: the picture's JSON between two marks, at which the rendered text is cut."""
-    return f"{_EDGE}{canonical_json(Picture(painter=painter, recipe=recipe)).decode()}{_EDGE}"
+    version = installed_painter(painter).version
+    picture = Picture(painter=painter, version=version, recipe=recipe)
+    return f"{_EDGE}{canonical_json(picture).decode()}{_EDGE}"
 
 
 # Prompts are plain text for a model, not HTML, so nothing is escaped.
@@ -45,11 +47,11 @@ def compiled(source: str) -> Template:
     return _ENVIRONMENT.from_string(source)
 
 
-def painters(source: str) -> tuple[str, ...]:
-    """Names of the painters whose pictures a template shows, sorted; none for text alone.
+def _painters(path: Path, source: str) -> dict[str, int]:
+    """Painters whose pictures a template shows, by name, and their versions.
 
     Raises:
-        BadInput: A name is not written out.
+        BadInput: A name is not written out, or there is no such painter.
     """
     names = set()
     for use in _ENVIRONMENT.parse(source).find_all(nodes.Filter):
@@ -57,11 +59,11 @@ def painters(source: str) -> tuple[str, ...]:
             given = [*use.args, *(word.value for word in use.kwargs)] or [nodes.Const(_PAINTER)]
             if not (isinstance(given[0], nodes.Const) and isinstance(given[0].value, str)):
                 raise BadInput(
-                    f"line {use.lineno}: a painter is not named; allowed: its name in quotes, as in "
-                    '{{ scene | paint("raster") }}'
+                    f"{path}: line {use.lineno}: a painter is not named; allowed: its name in "
+                    'quotes, as in {{ scene | paint("raster") }}'
                 )
             names.add(given[0].value)
-    return tuple(sorted(names))
+    return {name: installed_painter(name, where=str(path)).version for name in sorted(names)}
 
 
 def rendered(where: str | Path, source: str, fields: Mapping[str, Any]) -> tuple[Part, ...]:
@@ -121,14 +123,17 @@ def _shown(picture: Picture) -> Part:
 
 def check_template(
     path: Path, source: str, allowed: Collection[str], example: Mapping[str, Any]
-) -> None:
-    """Refuse a template that does not parse, names a missing field or fails on an example.
+) -> dict[str, int]:
+    """Refuse a template that does not parse, names what is missing or fails on an example.
 
     Args:
         path: Where it stands, for the error line.
         source: The template's text.
         allowed: Field names that it may use.
         example: Fields of one problem, rendered as a trial.
+
+    Returns:
+        The painters whose pictures it shows -> their versions; none for text alone.
 
     Raises:
         BadInput: One line with the file and what is allowed.
@@ -139,13 +144,6 @@ def check_template(
         raise BadInput(f"{path}: line {error.lineno}: {error.message}") from error  # type: ignore[attr-defined]
     if missing := sorted(used - set(allowed)):
         raise BadInput(f"{path}: unknown field {missing[0]!r}; allowed: {', '.join(allowed)}")
+    found = _painters(path, source)
     rendered(path, source, example)
-    try:
-        named = painters(source)
-    except BadInput as error:
-        raise BadInput(f"{path}: {error}") from error
-    for painter in named:
-        if painter not in (known := installed("painters")):
-            raise BadInput(
-                f"{path}: unknown painter {painter!r}; installed: {', '.join(known) or 'none'}"
-            )
+    return found
