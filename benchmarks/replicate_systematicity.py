@@ -117,7 +117,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=["zero-hop"])
     parser.add_argument("--questions", nargs="+", type=int, default=QUESTIONS)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--steps", type=int, help="of training")
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--workers", type=int, default=2, help="processes, one thread each")
