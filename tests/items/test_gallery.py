@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -166,3 +168,22 @@ def test_closing_does_not_wait_for_what_nobody_wants(painted: Path) -> None:
     painters.close()
     assert coming[-1].cancelled()
     assert all(child.returncode is not None for child in painters._children)
+
+
+def test_a_painter_whose_reader_is_gone_ends_quietly() -> None:
+    """When whoever asked was killed, the painting process ends without a word."""
+    child = subprocess.Popen(
+        [sys.executable, "-c", "from modelmetry.items.painting import serve; serve()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdin
+    assert child.stdout
+    assert child.stderr
+    child.stdout.close()
+    child.stdin.write(b'{"painter": "nobody", "version": 1, "recipe": {}}\n' * 3)
+    child.stdin.close()
+    assert child.wait(30) == 0
+    assert child.stderr.read() == b""
+    child.stderr.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -120,8 +121,9 @@ def serve() -> None:
     # A painter's library may print; that must not get among the pictures.
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    for line in sys.stdin.buffer:
-        _reply(replies, *_painted(_picture(line)))
+    with contextlib.suppress(BrokenPipeError):  # whoever asked was killed: nobody to complain to
+        for line in sys.stdin.buffer:
+            _reply(replies, *_painted(_picture(line)))
 
 
 def _painted(picture: Picture) -> tuple[bytes, bytes]:
