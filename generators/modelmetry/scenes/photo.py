@@ -6,6 +6,7 @@ colors are those of `modelmetry.scenes.raster`, the objects' edges are round.
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable
 from typing import Any
@@ -113,7 +114,7 @@ def masks(scene: Scene, width: int = WIDTH, height: int = HEIGHT) -> Pixels:
 def _mitsuba() -> Any:
     """Mitsuba in its scalar variant, which compiles nothing and repeats its bits."""
     try:
-        import mitsuba as mi
+        mi = importlib.import_module("mitsuba")
     except ImportError:
         raise BadInput(
             "painter photo: mitsuba is not installed; allowed: the painter raster, or "
