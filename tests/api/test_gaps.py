@@ -24,14 +24,15 @@ primary: [minimal-ood]
 """
 
 
-def _run(folder, name, **options):
+def _run(folder, **options):
     suite = folder / "gap.yaml"
     suite.write_text(SUITE)
     found = api.run(
         suite,
         model="reference/simulated",
         model_options={"ability": 2, **options},
-        log_dir=folder / name,
+        log_dir=folder
+        / "runs",  # one folder, so that runs of the same second have names of their own
     )
     return found.folder
 
@@ -40,8 +41,8 @@ def _run(folder, name, **options):
 def folders(tmp_path_factory):
     """A run with a planted gap, and one without."""
     folder = tmp_path_factory.mktemp("runs")
-    planted = _run(folder, "planted", split_shift={"*-ood": -4.0})
-    return planted, _run(folder, "plain", respondent=1)
+    planted = _run(folder, split_shift={"*-ood": -4.0})
+    return planted, _run(folder, respondent=1)
 
 
 def test_a_planted_gap_is_measured_from_end_to_end(folders):
