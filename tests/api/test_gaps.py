@@ -49,6 +49,8 @@ def test_a_planted_gap_is_measured_from_end_to_end(folders):
     """From suite to estimate: a gap that is planted is found, and none where there is none."""
     planted, plain = (api.systematicity(folder).runs[0].found[0] for folder in folders)
     assert planted.pooled.mean.low > 0.1
+    for gap in planted.gaps:  # the accuracies shown beside a gap are those it is made of
+        assert gap.accuracy_a - gap.accuracy_b == pytest.approx(gap.estimate.value)
     assert plain.pooled.mean.low < 0.1
     assert len(planted.gaps) == 4
     constants = {(c.answer, c.a, c.b) for c in planted.constants}
