@@ -1,18 +1,23 @@
 """How fast, and in how much memory, are probed windows counted in a corpus?
 
     python benchmarks/windows.py [--tokens 50000000] [--probes 100000] [--width 64]
+        [--executor local [ray]]
 
 Writes random shards into a temporary folder (raw token files, and one in ten Parquet) with planted
 copies of the probes, 0 to 64 each; one probe in a hundred is given twice. Besides stand traps that
 are no occurrence (copies that differ in one token, copies that a document's end cuts in two) and a
 run of one token whose windows overlap. Counts in a process of its own, checks every count, and
-prints tokens per second, the largest resident size of that process, and how many times faster it is
-than a dictionary of tuples on a small part.
+prints tokens per second, the largest resident size of that process (with Ray, of the largest
+worker), and how many times faster it is than a dictionary of tuples on a small part. Ray is started
+before the clock is; given both executors, how their speeds compare is printed, too.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import importlib
+import os
 import resource
 import subprocess
 import sys
@@ -20,6 +25,7 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +33,7 @@ import pyarrow.parquet as pq
 
 from modelmetry.memory.blocks import Held
 from modelmetry.memory.shards import shard
+from modelmetry.memory.spreading import Executor, counted
 from modelmetry.memory.windows import count
 
 VOCABULARY = 50_000
@@ -110,7 +117,18 @@ def plant(folder: Path, total: int, number: int, width: int) -> np.ndarray:
     return expected
 
 
-def counted(folder: Path) -> None:
+def resident() -> int:
+    """The largest resident size of this process in KB, or of the largest worker of Ray so far."""
+    sizes = [0]
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (process / "cmdline").read_bytes().startswith(b"ray::"):
+                status = (process / "status").read_text()
+                sizes += [int(line.split()[1]) for line in status.split("\n") if "VmHWM" in line]
+    return max(sizes) or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def count_shards(folder: Path, executor: Executor) -> None:
     """Count the shards of a folder; prints seconds, tokens and the largest resident size in KB."""
     paths = sorted({*folder.glob("*.u16"), *folder.glob("*.parquet")})
     shards = [
@@ -118,11 +136,16 @@ def counted(folder: Path) -> None:
         for path in paths
     ]
     probes = np.load(folder / "probes.npy")
+    ray = importlib.import_module("ray") if executor == "ray" else None
+    if ray:
+        ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
     started = time.perf_counter()
-    found = count(probes, shards)
+    found = counted(probes, shards, executor=executor)
     seconds = time.perf_counter() - started
     np.save(folder / "counts.npy", found.counts)
-    print(seconds, found.tokens, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    print(seconds, found.tokens, resident())
+    if ray:
+        ray.shutdown()
 
 
 def ratio(folder: Path, speed: float) -> float:
@@ -156,22 +179,34 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=50_000_000)
     parser.add_argument("--probes", type=int, default=100_000)
     parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--executor", nargs="+", default=["local"], choices=get_args(Executor))
     parser.add_argument("--counted", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.counted:
-        counted(given.counted)
+        count_shards(given.counted, given.executor[0])
         return
+    speeds, wrong = {}, 0
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         expected = plant(folder, given.tokens, given.probes, given.width)
-        command = [sys.executable, __file__, "--counted", name]
-        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        seconds, tokens, kilobytes = map(float, output.split())
-        wrong = int((np.load(folder / "counts.npy") != expected).sum())
-        speed = tokens / seconds
         print(f"{given.tokens:,} tokens, {given.probes:,} probes of {given.width}:")
-        print(f"{expected.sum():,} occurrences planted; probes with a wrong count: {wrong}")
-        print(f"{seconds:.1f} s, {speed / 1e6:.1f} million tokens/s, {kilobytes / 1024:.0f} MB")
+        for executor in given.executor:
+            command = [sys.executable, __file__, "--counted", name, "--executor", executor]
+            environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0"}
+            output = subprocess.check_output(command, text=True, env=environment)
+            seconds, tokens, kilobytes = map(float, output.split())
+            off = int((np.load(folder / "counts.npy") != expected).sum())
+            speeds[executor], wrong = tokens / seconds, wrong + off
+            print(
+                f"{executor}: {expected.sum():,} occurrences planted; probes with a wrong count: {off}"
+            )
+            print(
+                f"{seconds:.1f} s, {tokens / seconds / 1e6:.1f} million tokens/s, "
+                f"{kilobytes / 1024:.0f} MB"
+            )
+        if len(speeds) > 1:
+            print(f"Ray is {speeds['ray'] / speeds['local']:.2f} times as fast")
+        speed = speeds[given.executor[0]]
         print(f"{ratio(folder, speed):.0f} times as fast as the dictionary")
     if wrong:
         raise SystemExit(1)

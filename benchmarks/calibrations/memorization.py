@@ -7,7 +7,16 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from scipy.special import expit, ndtr
 from scipy.stats import norm
+from threadpoolctl import threadpool_limits
 
+from modelmetry.analyses.memorization.predictions import (
+    METRICS,
+    MODELS,
+    Gain,
+    Predictions,
+    find_predictions,
+)
+from modelmetry.analyses.memorization.ways import Ways
 from modelmetry.statistics import (
     Estimate,
     calibration_error,
@@ -19,6 +28,7 @@ from modelmetry.statistics import (
 )
 
 from . import Case, share
+from .probes import simulated
 
 LOW, HIGH = 0.93, 0.97
 """Coverage that a 95 % interval must have; of ends that allow for the worst, the lower one alone."""
@@ -40,10 +50,14 @@ def cases(runs: int, seed: int = 0, quick: bool = False) -> Iterator[Case]:
         quick: Only the small fixed subset that the tests run.
     """
     rng = np.random.default_rng(seed)
-    yield from _areas(runs, rng, quick)
-    yield from _calibrated(runs, rng, quick)
-    yield from _slopes(runs, rng, quick)
-    yield from _refitted(max(20, runs // 5), rng, quick)
+    # Threads that wait for each other cost more than these small products.
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield from _areas(runs, rng, quick)
+        yield from _calibrated(runs, rng, quick)
+        yield from _slopes(runs, rng, quick)
+        yield from _refitted(max(20, runs // 5), rng, quick)
+        if not quick:
+            yield from _predicted(max(20, runs // 10), rng)
 
 
 def _covered(
@@ -241,9 +255,7 @@ def _refitted(runs: int, rng: np.random.Generator, quick: bool) -> Iterator[Case
         for _ in range(runs):
             y, x, codes = _rows(rng, n, size, effect)
             found.append(
-                refitting.refitted(
-                    _scores(y, x), n, clusters=codes, rng=rng, resamples=40 if quick else 100
-                )
+                refitting.refitted(_scores(y, x), n, clusters=codes, rng=rng, resamples=40)
             )
         truth = f"n={n} in clusters of {size} slopes turn by {effect}"
         for k, name in enumerate(("area, one model", "area, two models", "Brier, one model")):
@@ -259,6 +271,71 @@ def _refitted(runs: int, rng: np.random.Generator, quick: bool) -> Iterator[Case
             lambda drawn=drawn, true=true: (
                 _plain(next(drawn).difference(0, 1)), float(true[0] - true[1])), runs, None,
         )  # fmt: skip
+
+
+def _predicted(runs: int, rng: np.random.Generator) -> Iterator[Case]:
+    """Whole studies: generic, taxonomic and best-partition models of probes of one law, or of three.
+
+    Truths are the mean scores of procedures fitted to many other sets of probes of that size. Of one law
+    the categories have nothing to gain: there the taxonomic models must not be called better.
+    """
+    for n, turned in ((400, 0.0), (1500, 0.0), (1500, 1.5)):
+        true = _true_scores(n, turned, rng, 150)
+        truth = f"n={n} three features, slopes turn by {turned}"
+        studies = []
+        for _ in range(runs):
+            probes = simulated(n, rng, features=3, turned=turned)
+            found = find_predictions(probes, rng, resamples=20, subsample=1000)
+            assert found is not None
+            studies.append(found)
+        for metric in METRICS:
+            for model in MODELS:
+                drawn = iter([_quality(each, model, metric) for each in studies])
+                yield _covered(
+                    f"find_predictions: {metric}, {model}", truth,
+                    lambda drawn=drawn, value=true[model, metric]: (next(drawn), value), runs, None,
+                )  # fmt: skip
+            gains = [_gain(each, metric) for each in studies]
+            drawn = iter([each.difference for each in gains])
+            gained = true["taxonomic", metric] - true["generic", metric]
+            yield _covered(
+                f"find_predictions: {metric}, taxonomic less generic", f"{truth}: {gained:+.3f}",
+                lambda drawn=drawn, gained=gained: (next(drawn), gained), runs, None,
+            )  # fmt: skip
+            sign = -1 if metric in ("log loss", "calibration error") else 1
+            better = sum(g.p < 0.05 and sign * g.difference.value > 0 for g in gains)
+            rate, error = share(better, runs)
+            sought = turned > 0 and metric in ("ROC AUC", "log loss")
+            if sought or not turned:
+                yield Case(
+                    part="power" if sought else "type I error",
+                    method=f"find_predictions: {metric}, taxonomic called better", truth=truth,
+                    found=rate, error=error, low=0.8 if sought else None, high=None if sought else 0.055,
+                )  # fmt: skip
+
+
+def _quality(found: Predictions, model: str, metric: str) -> Estimate:
+    return next(q.value for q in found.qualities if (q.model, q.metric) == (model, metric))
+
+
+def _gain(found: Predictions, metric: str) -> Gain:
+    key = ("taxonomic", "generic", metric)
+    return next(g for g in found.gains if (g.a, g.b, g.metric) == key)
+
+
+def _true_scores(
+    n: int, turned: float, rng: np.random.Generator, runs: int
+) -> dict[tuple[str, str], float]:
+    """Mean scores of procedures fitted to four fifths of n probes, each on as many others again."""
+    fitted, held = n * 4 // 5, 4 * n
+    found = []
+    for _ in range(runs):
+        probes = simulated(fitted + held, rng, features=3, turned=turned)
+        x, y = np.column_stack(list(probes.features.values())), probes.extracted
+        ways = Ways(y, x, probes.category, np.arange(len(y)), rng, None)
+        found.append(ways.scored(np.arange(fitted), np.arange(fitted, len(y))))
+    keys = [(model, metric) for model in MODELS for metric in METRICS]
+    return dict(zip(keys, np.mean(found, axis=0).tolist(), strict=True))
 
 
 def _plain(found: Estimate) -> Estimate:

@@ -3,9 +3,9 @@
 A test that fails on `golden.json` means that the same seed now gives other problems: raise the
 generator's version, then write the new fingerprints with
 
-    python -c "from json import dumps; from pathlib import Path; from modelmetry.items import *; \
-    Path('tests/generators/golden.json').write_text(dumps({name: load('generators', name)()\
-    .fingerprint() for name in installed('generators')}, indent=2) + '\\n')"
+    python -c "from json import dumps; from pathlib import Path; from tests.generators.test_contract \
+    import LOADABLE, _generator; Path('tests/generators/golden.json').write_text(dumps({name: \
+    _generator(name).fingerprint() for name in LOADABLE}, indent=2) + '\\n')"
 """
 
 from __future__ import annotations
@@ -20,10 +20,12 @@ import sys
 from collections import Counter
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from tests.brought import BROUGHT
 
 from modelmetry.errors import BadInput, SpaceExhausted
 from modelmetry.items import (
@@ -36,6 +38,7 @@ from modelmetry.items import (
     installed,
     load,
 )
+from modelmetry.memory.continuing import Continuing
 from modelmetry.spaces import Space, Strata
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -46,14 +49,15 @@ ONE_ANSWER = {"guardrails"}
 
 
 def _loadable() -> list[str]:
-    """Generators that import; the last test of this module names those that do not."""
+    """Generators that import and need nothing that tests do not have; a test below says if one does not."""
     found = []
     for name in NAMES:
         try:
-            load("generators", name)
+            kind = load("generators", name)
         except ImportError:
             continue
-        found.append(name)
+        if not kind.needs or name in BROUGHT:
+            found.append(name)
     return found
 
 
@@ -64,8 +68,12 @@ each_generator = pytest.mark.parametrize("name", LOADABLE)
 each_split = pytest.mark.parametrize(("name", "split"), CASES)
 
 
+def _options(name: str) -> dict[str, Any]:
+    return dict(BROUGHT[name]()) if name in BROUGHT else {}
+
+
 def _generator(name: str) -> Generator:
-    return load("generators", name)()
+    return load("generators", name)(**_options(name))
 
 
 def _many(name: str) -> int:
@@ -123,9 +131,9 @@ def _drawn(strata: Strata, n: int) -> list[tuple[int, int]]:
 
 # Run with another hash seed in another process; the numbers are those of the test below.
 ELSEWHERE = """
-import sys
+import json, sys
 from modelmetry.items import Seed, content_hash, load
-generator = load("generators", sys.argv[1])()
+generator = load("generators", sys.argv[1])(**json.loads(sys.argv[3]))
 print(content_hash([
     [generator.problem(Seed(root=42), split, i)
      for i in range(min(int(sys.argv[2]), generator.count(split)))]
@@ -162,7 +170,7 @@ def test_same_seed_same_bytes_in_every_process(name: str, hash_seed: str) -> Non
     n = _many(name) // 10
     here = content_hash([_sample(name, split, n) for split in _generator(name).splits])
     there = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, name, str(n)],
+        [sys.executable, "-c", ELSEWHERE, name, str(n), json.dumps(_options(name))],
         env={**os.environ, "PYTHONHASHSEED": hash_seed},
         capture_output=True,
         text=True,
@@ -220,7 +228,9 @@ def test_the_canonical_answer_is_right(name: str, split: str) -> None:
     problems = _sample(name, split, _many(name))
     for problem in problems:
         answer = problem.target.answers[0]
-        assert answer.strip() == answer != ""
+        # A continuation begins with the white space that stands before it.
+        assert answer.rstrip() == answer != ""
+        assert answer.strip() == answer or isinstance(_generator(name), Continuing)
         assert _is_right(problem.target, answer), problem
         assert _is_admitted(problem.target, answer), problem
         assert 0 <= problem.target.chance <= 1
@@ -338,3 +348,17 @@ def test_splits_share_no_problem(name: str) -> None:
 def test_every_installed_generator_loads(name: str) -> None:
     """What is installed as a generator imports and is a Generator."""
     assert issubclass(load("generators", name), Generator)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_generator_needs_what_it_says_and_nothing_else(name: str) -> None:
+    """Without the options that it needs a generator is refused with how to give one; else it is made."""
+    kind = load("generators", name)
+    options = [field.name for field in dataclasses.fields(kind)]
+    assert set(kind.needs) <= set(options)
+    if not kind.needs:
+        assert kind().name == name
+        return
+    with pytest.raises(BadInput, match=rf"^{name}: no .*allowed: -T {kind.needs[0]}=") as refused:
+        kind()
+    assert "\n" not in str(refused.value)

@@ -71,19 +71,22 @@ def test_tokens_that_were_not_counted_are_refused(tokens, table, line: str) -> N
         frequency_statistics(tokens, table)
 
 
-@given(
-    rows=st.integers(2, 6).flatmap(
-        lambda k: st.lists(st.lists(logs, min_size=2 * k, max_size=2 * k), min_size=1, max_size=4)
-    ),
-    first=st.booleans(),
-)
-def test_perplexities_are_means_over_own_tokens(rows: list[list[float]], first: bool) -> None:
-    """exp of the mean over the prompt, the continuation and all, with or without a first token."""
-    k = len(rows[0]) // 2
-    given_rows = [[None, *row[1:]] if first else row for row in rows]
-    found = perplexities(given_rows, k)  # type: ignore[arg-type]
-    for i, row in enumerate(rows):
-        parts = (row[first:k], row[k:], row[first:])
+halves = st.lists(st.tuples(st.lists(logs, min_size=1), st.lists(logs, min_size=1)), min_size=1)
+
+
+def _sums(rows: list[tuple[list[float], list[float]]]) -> list[list[float]]:
+    """What `perplexities` takes, from the log-probabilities of prompts and continuations."""
+    return [[f(row[half]) for row in rows] for half in (0, 1) for f in (math.fsum, len)]
+
+
+@given(rows=halves)
+def test_perplexities_are_means_over_own_tokens(
+    rows: list[tuple[list[float], list[float]]],
+) -> None:
+    """exp of the mean over the prompt, the continuation and all, however many tokens each has."""
+    found = perplexities(*_sums(rows))
+    for i, (prompt, continuation) in enumerate(rows):
+        parts = (prompt, continuation, [*prompt, *continuation])
         expected = [math.exp(-statistics.fmean(part)) for part in parts]
         assert [column[i] for column in found] == pytest.approx(expected)
 
@@ -91,22 +94,27 @@ def test_perplexities_are_means_over_own_tokens(rows: list[list[float]], first: 
 @given(v=st.integers(1, 10**6), k=st.integers(2, 40))
 def test_a_uniform_model_has_the_perplexity_of_its_vocabulary(v: int, k: int) -> None:
     """Whatever the length, all three are V: halves are not divided by the length of the whole."""
-    row = np.full((1, 2 * k), -math.log(v))
-    row[0, 0] = np.nan
-    assert np.concatenate(perplexities(row, k)) == pytest.approx([v] * 3)
+    log = -math.log(v)
+    found = perplexities([(k - 1) * log], [k - 1], [k * log], [k])
+    assert np.concatenate(found) == pytest.approx([v] * 3)
 
 
-def test_rows_with_and_without_a_first_prediction_mix() -> None:
-    """Where the first token has a prediction it counts."""
-    found = perplexities([[-9.0, -1.0, -2.0, -4.0], [np.nan, -1.0, -2.0, -4.0]], 2)
-    assert found.prompt == pytest.approx(np.exp([5.0, 1.0]))
-    assert found.continuation == pytest.approx(np.exp([3.0, 3.0]))
-    assert found.whole == pytest.approx(np.exp([4.0, 7 / 3]))
+def test_what_is_not_known_has_no_perplexity() -> None:
+    """A missing half is NaN, and so is the whole; a prompt of one token leaves the whole known."""
+    nan = np.nan
+    found = perplexities(
+        [nan, -2.0, -2.0, 0.0], [nan, 2, 2, 0], [-3.0, nan, 0.0, -6.0], [3, nan, 0, 3]
+    )
+    e = math.e
+    assert found.prompt.tolist() == pytest.approx([nan, e, e, nan], nan_ok=True)
+    assert found.continuation.tolist() == pytest.approx([e, nan, nan, e**2], nan_ok=True)
+    assert found.whole.tolist() == pytest.approx([nan, nan, nan, e**2], nan_ok=True)
+    assert [len(column) for column in perplexities([], [], [], [])] == [0] * 3
 
 
 def test_an_impossible_token_makes_an_infinite_perplexity() -> None:
     """Of its own half and of the whole, and so does a mean that is too large for a float."""
-    found = perplexities([[-1.0, -1.0, -np.inf, -1.0], [-1.0, -1.0, -5000.0, -5000.0]], 2)
+    found = perplexities([-2.0, -2.0], [2, 2], [-np.inf, -10_000.0], [2, 2])
     assert found.prompt == pytest.approx(np.exp([1.0, 1.0]))
     assert np.isinf(found.continuation).all()
     assert np.isinf(found.whole).all()
@@ -114,24 +122,23 @@ def test_an_impossible_token_makes_an_infinite_perplexity() -> None:
 
 def test_what_rounding_puts_above_zero_is_zero() -> None:
     """A certain token's log-probability of 1e-7 counts as 0: no perplexity is below 1."""
-    assert np.concatenate(perplexities([[1e-7, 1e-7, 0.0, 1e-7]], 2)).tolist() == [1.0] * 3
+    assert np.concatenate(perplexities([2e-7], [2], [1e-7], [2])).tolist() == [1.0] * 3
 
 
 @pytest.mark.parametrize(
-    ("rows", "k", "line"),
+    ("given_sums", "line"),
     [
-        ([[-1.0] * 6], 2, r"shape \(1, 6\) for k = 2; allowed: \(sequences, 2k\)"),
-        ([-1.0] * 4, 2, r"shape \(4,\)"),
-        (np.zeros((1, 0)), 0, "k from 1"),
-        ([[-1.0, np.nan, -1.0, -1.0]], 2, "1 sequences lack log-probabilities"),
-        ([[np.nan] * 4, [np.nan] * 4], 2, "2 sequences lack log-probabilities"),
-        ([[np.nan, -1.0]], 1, "where the prompt has others"),
-        ([[-1.0, 0.5, -1.0, -1.0]], 2, "a log-probability is 0.5; allowed: up to 0"),
-        ([["a", "b"]], 1, "allowed: a table of log-probabilities"),
-        ([[-1.0, -1.0], [-1.0]], 1, "allowed: a table of log-probabilities"),
+        (([-1.0], [2], [-1.0, -1.0], [2, 2]), "allowed: a number for each sequence"),
+        (([-1.0], [2, 2], [-1.0], [2, 2]), r"sums of shape \(1,\) and tokens of shape \(2,\)"),
+        ((-1.0, 2, -1.0, 2), r"shape \(\) and tokens of shape \(\)"),
+        (([[-1.0]], [[2]], [[-1.0]], [[2]]), r"sums of shape \(1, 1\)"),
+        ((["a"], [2], [-1.0], [2]), "allowed: a number for each sequence"),
+        (([-1.0], [-2], [-1.0], [2]), "-2 tokens; allowed: from 0"),
+        (([-1.0], [2], [0.5], [2]), "a log-probability is 0.5; allowed: up to 0"),
+        (([0.5, np.nan], [0, np.nan], [-1.0, -1.0], [2, 2]), "a log-probability is 0.5"),
     ],
 )
-def test_other_than_log_probabilities_are_refused(rows, k: int, line: str) -> None:
-    """Lengths other than 2k, gaps, probabilities above 1 and ragged tables are named."""
+def test_other_than_sums_are_refused(given_sums, line: str) -> None:
+    """Other shapes, negative numbers of tokens and probabilities above 1 are named."""
     with pytest.raises(BadInput, match=line):
-        perplexities(rows, k)
+        perplexities(*given_sums)

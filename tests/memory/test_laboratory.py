@@ -467,3 +467,49 @@ def test_documents_that_never_come_out_clean_are_refused(monkeypatch: pytest.Mon
     laboratory = Laboratory(seed=1, **{**SMALL, "k": 4, "rules": 1.0})
     with pytest.raises(BadInput, match=r"prompts of 4 tokens stand in document \d+ by chance"):
         laboratory.batch(0, laboratory.documents)
+
+
+def test_a_small_corpus_is_counted_whole() -> None:
+    """Occurrences are exact; windows are of one document each, all of them or so many at most."""
+    small = Laboratory(**SMALL)
+    corpus = np.array(list(small.stream()))
+    counts, windows = small.surveyed(10_000)
+    expected = np.bincount(corpus.ravel(), minlength=small.vocabulary.size)
+    assert counts.tolist() == expected.tolist()
+    assert windows.shape == (small.documents, small.k)
+    places = range(small.length - small.k + 1)
+    found = [
+        next(i for i in places if (document[i : i + small.k] == window).all())
+        for document, window in zip(corpus, windows, strict=True)
+    ]
+    assert {places[0], places[-1]} <= set(found)
+    assert len(set(found)) == len(places)
+    for row, window in enumerate(small.surveyed(7)[1]):
+        assert window.tobytes() in corpus[small.documents * row // 7].tobytes()
+
+
+def test_a_large_corpus_is_looked_at_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batches from all over stand for the rest, in proportion; the same ones each time."""
+    small = Laboratory(**SMALL)
+    whole = small.surveyed(1)[0]
+    monkeypatch.setattr("modelmetry.memory.laboratory._BATCH", 10 * small.length)
+    asked = []
+    batch = Laboratory.batch
+
+    def noted(self: Laboratory, first: int, rows: int) -> Any:
+        asked.append((first, rows))
+        return batch(self, first, rows)
+
+    monkeypatch.setattr(Laboratory, "batch", noted)
+    counts, windows = small.surveyed(50, most=20 * 10 * small.length)
+    assert len(asked) == 20
+    assert asked[0] == (0, 10)
+    assert asked[-1][0] > 0.9 * small.documents
+    assert counts.sum() == pytest.approx(small.tokens)
+    assert len(windows) == 50
+    again = small.surveyed(50, most=20 * 10 * small.length)
+    assert (again[0] == counts).all()
+    assert (again[1] == windows).all()
+    common = whole > small.tokens / 50
+    assert common.any()
+    assert counts[common] == pytest.approx(whole[common], rel=0.25)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from modelmetry.errors import BadInput
 from modelmetry.items import Problem, Seed
+from modelmetry.memory.code_length import huffman
 from modelmetry.memory.memorization import Memorization, continued
+from modelmetry.memory.similarity import matches
 
 SMALL = Memorization(
     corpus=3, k=8, documents=700, length=40, words=128, duplicates=(1, 3), entropies=(2, 3), near=2
@@ -46,6 +49,71 @@ def test_planted_and_twin_of_one_index_are_a_pair() -> None:
         assert planted.target != twin.target
 
 
+def test_prompt_and_target_are_the_sequence() -> None:
+    """Joined as they are they read as the corpus has them; the tail is the prompt's later half."""
+    odd = Memorization(k=9, documents=8000)
+    for generator in (SMALL, odd):
+        sequences = {s.id: s for pair in generator._pairs.values() for s in pair}
+        k = generator.k
+        text = generator.laboratory.vocabulary.text
+        for split in generator.splits:
+            for problem in _all(generator, split)[:40]:
+                pair = generator._pairs[str(problem.factors["pair"])]
+                sequence = sequences[pair[int(problem.factors["inserted"])].id]
+                shown, target = str(problem.fields["prompt"]), problem.target.answers[0]
+                assert shown + target == text(sequence.tokens)
+                assert generator.tokens(shown) == sequence.tokens[:k]
+                assert generator.tokens(target) == sequence.tokens[k:]
+                tail = str(problem.fields["tail"])
+                assert shown.endswith(" " + tail)
+                assert generator.tokens(tail) == sequence.tokens[k // 2 : k]
+
+
+def test_tokens_of_replies_are_read_whatever_they_say() -> None:
+    """Words of the laboratory are their numbers, however spaced; other words stay as they are."""
+    vocabulary = SMALL.laboratory.vocabulary
+    text = f"\n {vocabulary.text([5, 0])}  Sorry, {vocabulary.text([128])}\t999"
+    assert SMALL.tokens(text) == (5, 0, "Sorry,", 128, "999")
+    assert SMALL.tokens(" ") == ()
+
+
+def test_features_are_those_of_the_sequences() -> None:
+    """Each problem's are its own sequence's, whatever others are asked with it; twins have them too."""
+    problems = [problem for split in SMALL.splits for problem in _all(SMALL, split)]
+    found = SMALL.features([problem.factors for problem in problems])
+    laboratory, text = SMALL.laboratory, SMALL.laboratory.vocabulary.text
+    size = laboratory.vocabulary.size
+    counts = np.bincount(np.concatenate(list(laboratory.stream())), minlength=size)
+    for i, problem in enumerate(problems):
+        whole = str(problem.fields["prompt"]) + problem.target.answers[0]
+        own = counts[list(laboratory.vocabulary.tokens(whole))]
+        assert found["frequency_minimum"][i] == own.min()
+        assert found["frequency_mean"][i] == pytest.approx(own.mean())
+        assert found["huffman"][i] == huffman(whole)
+        assert found["repeating"][i] == (problem.factors["template"] == "repeating")
+        assert found["incrementing"][i] == (problem.factors["template"] == "incrementing")
+    assert {len(column) for column in found.values()} == {len(problems)}
+    assert all(np.isfinite(column).all() for column in found.values())
+    alone = SMALL.features([problems[7].factors])
+    assert {name: [column[7]] for name, column in found.items()} == {
+        name: column.tolist() for name, column in alone.items()
+    }
+    windows = [text(window) for window in laboratory.surveyed(4096)[1].tolist()]
+    prompts = [str(problem.fields["prompt"]) for problem in problems]
+    assert found["semantic_matches"].tolist() == matches(prompts, windows).semantic.tolist()
+    assert found["semantic_matches"].any()
+
+
+def test_features_of_another_laboratory_are_refused() -> None:
+    """A pair that these options do not make is named, with what to do."""
+    factors = {"pair": "none-d64-band0-bits3-early-0", "inserted": 1}
+    with pytest.raises(
+        BadInput, match="no pair of this laboratory; allowed: problems that it made"
+    ):
+        SMALL.features([factors])
+    assert all(len(column) == 0 for column in SMALL.features([]).values())
+
+
 def test_leading_parts_are_balanced() -> None:
     """Over the first problems numbers of duplicates and kinds come in turn."""
     first = _all(SMALL, "planted")[:8]
@@ -79,7 +147,7 @@ def test_the_second_way_reads_on_in_the_corpus() -> None:
         if continued(text(tokens[20:28])):
             continue
         found = SMALL.solve({"prompt": text(tokens[20:28]), "words": 8})
-        read += found == text(tokens[28:36])
+        read += found == " " + text(tokens[28:36])
     assert read >= 8
 
 
@@ -94,10 +162,10 @@ def test_planted_sequences_are_found_in_the_corpus_alone(
     for planted in free[:20]:
         prompt = str(planted.fields["prompt"])
         assert SMALL._twin(prompt) == ""
-        assert SMALL._read_on(prompt) == planted.target.answers[0]
+        assert " " + SMALL._read_on(prompt) == planted.target.answers[0]
     for twin in _all(SMALL, "twins")[:20]:
         assert SMALL._read_on(str(twin.fields["prompt"])) == ""
-        assert SMALL._twin(str(twin.fields["prompt"])) == twin.target.answers[0]
+        assert " " + SMALL._twin(str(twin.fields["prompt"])) == twin.target.answers[0]
 
 
 def test_templates_are_continued_by_their_rule() -> None:
@@ -105,7 +173,7 @@ def test_templates_are_continued_by_their_rule() -> None:
     for split in SMALL.splits:
         for problem in _all(SMALL, split):
             ruled = problem.factors["template"] != "none"
-            expected = problem.target.answers[0] if ruled else ""
+            expected = problem.target.answers[0].removeprefix(" ") if ruled else ""
             assert continued(str(problem.fields["prompt"])) == expected
 
 

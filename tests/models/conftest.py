@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -49,6 +50,45 @@ class Stub:
             )
 
         self.reply = reply
+
+    def echoes(
+        self, split: Callable[[str], list[str]], before: str = "", **changes: Any
+    ) -> dict[str, float]:
+        """Answer as vLLM does: requests with `echo` by the log-probabilities of what was sent.
+
+        Args:
+            split: From a text to its tokens, as the server decodes each of them by itself.
+            before: A token that it puts before a text.
+            changes: Of what it says about the tokens.
+
+        Returns:
+            Token -> log-probability, filled while it answers; that of a token is the same everywhere.
+        """
+        known: dict[str, float] = {}
+
+        async def reply(_request: web.Request, asked: dict[str, Any]) -> web.StreamResponse:
+            tokens = [before] * bool(before) + split(asked["prompt"])
+            sent = len(tokens)
+            if not asked.get("echo"):
+                body = answer(" 42", logprobs={"token_logprobs": [-0.5]})
+                body["usage"] = {"prompt_tokens": sent, "completion_tokens": 1}
+                return web.json_response(body)
+            for token in tokens:
+                known.setdefault(token, -1.0 - len(known) / 16)
+            tokens += [" 42"] * asked["max_tokens"]
+            offsets = [0, *accumulate(map(len, tokens[:-1]))]
+            said = {
+                "tokens": tokens,
+                "token_logprobs": [None, *(known.get(token, -9.5) for token in tokens[1:])],
+                "text_offset": offsets,
+                "top_logprobs": [None, *({token: -0.25} for token in tokens[1:])],
+            }
+            body = answer(asked["prompt"] + " 42", logprobs=said | changes)
+            body["usage"] = {"prompt_tokens": sent, "completion_tokens": asked["max_tokens"]}
+            return web.json_response(body)
+
+        self.reply = reply
+        return known
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         if request.method == "GET":

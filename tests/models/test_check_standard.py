@@ -13,12 +13,12 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.tiny_pictures import picture
 
 from modelmetry.errors import BadInput
-from modelmetry.items import Message, Part, Seed, load, message
+from modelmetry.items import Message, Part, Seed, Target, load, message
 from modelmetry.models import Rejected, Request, resolve, sampling_seed
 from modelmetry.models.check_standard import FOLDER, CheckStandard, digests
 from modelmetry.models.check_standard.forward import Llama
@@ -329,6 +329,79 @@ def test_there_is_something_to_measure(label):
     assert certified["high"] < 0.98
 
 
+def completions(limit=None):
+    """The quickstart's completions, whose text and right answer are to be scored; one has its own."""
+    plain = [r for r in requests(limit=limit) if r.item.format == "completion"]
+    asked = [replace(r, sampling=replace(r.sampling, logprobs="target")) for r in plain]
+    problem = replace(
+        asked[0].item.problem, target=Target(answers=("ay, caf\u00e9 \u2014 1732 days",))
+    )
+    odd = replace(asked[0].item, messages=(message("user", " \nWhat is Mond"),), problem=problem)
+    return [replace(asked[0], item=odd), *asked]
+
+
+def test_a_text_and_its_answer_are_scored_token_by_token(ask):
+    """Each token's log-probability is that after everything before it, by a pass of its own."""
+    m = model()
+    asked = completions(limit=1)[:3]
+    for request, response in zip(asked, ask(m, *asked), strict=True):
+        shown, answer = request.item.text, request.item.problem.target.answers[0]
+        ids = m.tokenizer.encode(shown + answer)
+        expected = []
+        for n in range(1, len(ids)):
+            hidden = m.llama.extend(m.llama.cache(n), ids[:n])
+            logits = m.llama.logits(hidden)[-1].astype(np.float64)
+            expected.append(logits[ids[n]] - np.log(np.exp(logits).sum()))
+        first, *others = response.shown_logprobs
+        assert first is None
+        assert [*others, *response.target_logprobs] == pytest.approx(expected, abs=1e-4)
+        assert response.input_tokens == len(m.tokenizer.encode(shown)) + len(ids)
+        (plain,) = ask(m, replace(request, sampling=replace(request.sampling, logprobs=True)))
+        assert (plain.text, plain.logprobs) == (response.text, response.logprobs)
+        assert plain.shown_logprobs is plain.target_logprobs is None
+
+
+@given(TEXTS, TEXTS)
+@settings(deadline=None, max_examples=50)
+def test_the_text_shown_ends_where_its_bytes_do(shown, answer):
+    """Tokens shown are the fewest from the left that hold all of its bytes."""
+    assume(shown)
+    tokenizer = model().tokenizer
+    ids = tokenizer.encode(shown + answer)
+    data = (shown + answer).encode("utf-8", errors="replace")
+    names = {number: token.encode() for token, number in tokenizer.special.items()}
+    pieces = [names.get(i, tokenizer.bytes_of[i]) for i in ids]
+    assert b"".join(pieces) == data
+    starts = tokenizer.starts(ids)
+    assert all(data[start:].startswith(piece) for start, piece in zip(starts, pieces, strict=True))
+
+
+def test_a_token_that_reaches_into_the_answer_counts_as_shown(make_request, ask):
+    """`Mond` and `ay` make one token, which is none of the answer's."""
+    odd = completions(limit=1)[0]
+    (response,) = ask(model(), odd)
+    tokenizer = model().tokenizer
+    assert tokenizer.encode(" Monday") == tokenizer.encode(" Monday")[:1]
+    assert len(response.shown_logprobs) == len(tokenizer.encode(" \nWhat is Monday"))
+    answer = ", caf\u00e9 \u2014 1732 days"
+    assert len(response.target_logprobs) == len(tokenizer.encode(answer))
+    request = completions(limit=1)[1]
+    (response,) = ask(model(), request)
+    answer = request.item.problem.target.answers[0]
+    assert len(response.target_logprobs) == len(tokenizer.encode(answer)), "no token reaches here"
+
+
+def test_what_cannot_be_scored(make_request, ask):
+    """A chat ends the run in one line; an answer that does not fit is given up alone."""
+    with pytest.raises(BadInput, match="is a chat; allowed with logprobs target: completion"):
+        ask(model(), make_request(logprobs="target"))
+    long = make_request(
+        format="completion", target=Target(answers=(" x" * 300,)), logprobs="target"
+    )
+    with pytest.raises(Rejected, match=r"the right answer have 6\d\d tokens; allowed: up to 512"):
+        ask(model(), long)
+
+
 @pytest.mark.torch
 @given(TEXTS)
 @settings(deadline=None, max_examples=200)
@@ -380,6 +453,32 @@ def test_transformers_answers_alike(ask):
 def test_vllm_answers_alike(ask):
     """The quickstart through a vLLM server: at most 1 % of greedy answers differ."""
     agree(ask(model(), *requests()), ask(resolve("vllm/check-standard"), *requests()))
+
+
+@pytest.mark.torch
+def test_transformers_scores_alike(ask):
+    """The text shown and the right answer, token by token."""
+    pytest.importorskip("torch")
+    asked = completions()
+    score_alike(ask(model(), *asked), ask(resolve(f"hf/{FOLDER}"), *asked))
+
+
+@pytest.mark.vllm
+@pytest.mark.skipif("VLLM_BASE_URL" not in os.environ, reason="no server at VLLM_BASE_URL")
+def test_vllm_scores_alike(ask):
+    """The text shown and the right answer, token by token, from the prompt that the server echoes."""
+    asked = completions()
+    score_alike(ask(model(), *asked), ask(resolve("vllm/check-standard"), *asked))
+
+
+def score_alike(ours, theirs):
+    """Log-probabilities of what is shown and of the answer are alike, and so is where the one ends."""
+    assert len(ours) == len(theirs) > 100
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.shown_logprobs[0] is b.shown_logprobs[0] is None
+        assert b.shown_logprobs[1:] == pytest.approx(a.shown_logprobs[1:], abs=2e-3)
+        assert b.target_logprobs == pytest.approx(a.target_logprobs, abs=2e-3)
+        assert a.input_tokens == b.input_tokens
 
 
 def agree(ours, theirs):

@@ -40,6 +40,18 @@ def test_stored_answers_come_back(run, make_request, ask):
     assert {(r.finish, r.output_tokens, r.cost_usd) for r in responses} == {("length", 5, 0.0)}
 
 
+def test_log_probabilities_come_back_if_they_were_stored(run, make_request, ask):
+    """Those of the text shown and of the right answer, or one line that they were not asked for."""
+    asked = make_request(0, logprobs="target")
+    with pytest.raises(BadInput, match=r"the run was asked without\); allowed: .* such as vllm/"):
+        ask(resolve(f"replay/{run}"), asked)
+    with Store(run / "responses.db") as store:
+        scores = {"shown_logprobs": (None, -1.5), "target_logprobs": (-0.25,)}
+        store.put(0, 0, Response(request_key="k", text="x", finish="stop", **scores))
+    (response,) = ask(resolve(f"replay/{run}"), asked)
+    assert (response.shown_logprobs, response.target_logprobs) == ((None, -1.5), (-0.25,))
+
+
 def test_a_run_in_progress_can_be_replayed(run, make_request, ask):
     """Answers that still stand in the write-ahead log are found, and nothing is written."""
     with Store(run / "responses.db") as store:

@@ -41,6 +41,7 @@ from modelmetry.statistics import (
     misclassification,
     missing,
     multiplicity,
+    order_test,
     paired_proportions,
     paired_tests,
     pairs,
@@ -690,6 +691,15 @@ CALLS = {
     ),
     "Staircase.update": Call(function=answered, arrays={"scores": A}),
     "stratified_mean": Call(function=stratified.stratified_mean, **STRATA),
+    "gains": Call(
+        function=lambda published, others: order_test.gains(published, beside(others)),
+        arrays={"published": X, "others": ERRORS},
+    ),
+    "order_test": Call(
+        function=order_test.order_test,
+        arrays={"gained": X, "controls": ERRORS},
+        numbers={"power": (0.8, FRACTION), **LEVEL},
+    ),
     "post_stratified_mean": Call(function=stratified.post_stratified_mean, **STRATA),
     "normal": Call(function=tolerance.normal, arrays={"values": ERRORS / 2}, numbers=CONTENT),
     "normal_factor": Call(
@@ -872,6 +882,7 @@ def test_the_table_holds_every_function_that_takes_arrays() -> None:
         "joint_test",  # of cell_means
         "observations",  # of the sequences
         "yes_or_no",  # of the models that predict
+        "search",  # of optimal
         "paired",  # of difference, compare and tost
         "read",  # of variance_components
     }

@@ -8,7 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelmetry.statistics import classification, partitions, ranking, ridge_logistic
+from modelmetry.statistics import (
+    classification,
+    partition_search,
+    partitions,
+    ranking,
+    ridge_logistic,
+)
 
 
 def drawn(seed: int, n: int = 300, features: int = 3):
@@ -20,7 +26,7 @@ def drawn(seed: int, n: int = 300, features: int = 3):
     return (stream.random(n) < 1 / (1 + np.exp(-logits))).astype(float), x
 
 
-def slow_table(y, x, balanced: bool):
+def slow_table(y, x, balanced: bool, penalty: float = 1.0):
     """Every rule by its words, three fits each."""
     found = {}
     for f in range(x.shape[1]):
@@ -34,7 +40,9 @@ def slow_table(y, x, balanced: bool):
                     called = np.zeros(len(y), dtype=bool)
                     for mine in (one, ~one & two, ~one & ~two):
                         if mine.any():
-                            model = ridge_logistic.fit(y[mine], x[mine], balanced=balanced)
+                            model = ridge_logistic.fit(
+                                y[mine], x[mine], balanced=balanced, penalty=penalty
+                            )
                             called[mine] = model.probabilities(x[mine]) >= 0.5
                     found[f, a, g, b] = classification.at_threshold(y, called).f1.value
     return found
@@ -55,6 +63,74 @@ def test_the_search_is_full_and_its_scores_are_right(balanced: bool) -> None:
     assert found.rule == found.table[0]
     assert found.rule is not None
     assert found.rule.f1 == pytest.approx(max(slow.values()))
+
+
+@pytest.mark.parametrize("balanced", [False, True])
+def test_odd_parts_are_searched_as_well(balanced: bool) -> None:
+    """Parts where features are constant, of one outcome, empty, of few rows, or told apart: as plain fits."""
+    stream = np.random.default_rng(12)
+    n = 90
+    x = np.column_stack(
+        [
+            (np.arange(n) < 30) * 1.0,
+            (np.arange(n) % 3) * 3e-4 + 1e5 * (np.arange(n) < 45),
+            stream.normal(size=n),
+            np.where(np.arange(n) < 80, 0.0, stream.normal(size=n) * 1e6),
+        ]
+    )
+    y = (stream.random(n) < 0.3) * 1.0
+    y[:30] = x[:30, 2] > 0
+    y[45:80] = np.arange(45, 80) % 3 == 2
+    y[80:] = 0
+    found = partitions.optimal(y, x, balanced=balanced, penalty=0.3)
+    slow = slow_table(y, x, balanced, 0.3)
+    assert len(found.table) == len(slow) == 9 * 12
+    for each in found.table:
+        key = (each.first, each.first_quantile, each.second, each.second_quantile)
+        assert each.f1 == pytest.approx(slow[key], abs=1e-12)
+
+
+def test_what_plain_steps_do_not_find_the_damped_search_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The table is the same where no step is allowed, or one, or the steps break down."""
+    y, x = drawn(13, 120)
+    whole = partitions.optimal(y, x, balanced=True).table
+    for steps in (0, 1):
+        monkeypatch.setattr(partition_search, "_STEPS", steps)
+        assert partitions.optimal(y, x, balanced=True).table == whole
+    monkeypatch.undo()
+
+    def broken(*_: Any) -> Any:
+        raise np.linalg.LinAlgError
+
+    generic = ridge_logistic.fit(y, x, balanced=True)
+    monkeypatch.setattr(partition_search, "_solved", broken)
+    assert partitions.search(y, x, generic, balanced=True) == whole
+
+
+def test_nearly_all_models_are_found_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one are fitted the first parts alone: 15 of five features."""
+    y, x = drawn(15, 400, 5)
+    sizes: list[int] = []
+    alone = partition_search.Search.alone
+
+    def counted(search: Any, mine: Any) -> Any:
+        sizes.append(int(mine.sum()))
+        return alone(search, mine)
+
+    monkeypatch.setattr(partition_search.Search, "alone", counted)
+    partitions.optimal(y, x, balanced=True)
+    assert len(sizes) == 15
+
+
+def test_a_search_from_another_model_ends_at_the_same_table() -> None:
+    """Where it sets out does not matter."""
+    y, x = drawn(14, 200)
+    generic = ridge_logistic.fit(y, x, balanced=True)
+    other = ridge_logistic.fit(1 - y, x)
+    one, two = (partitions.search(y, x, each, balanced=True) for each in (generic, other))
+    assert one == two == partitions.optimal(y, x, balanced=True).table
 
 
 def test_ten_features_make_810_rules() -> None:

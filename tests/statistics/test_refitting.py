@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from benchmarks.calibrations import memorization as calibration
+from scipy.stats import t as student
 
 from modelmetry.statistics import refitting, ridge_logistic
 
@@ -154,6 +155,56 @@ def test_resamples_without_a_score_are_counted() -> None:
     lost = refitting.refitted(lambda *_: next(rare), 100, rng=rng())
     assert lost.scores[0].low is None
     assert "too few resamples have a score: there is no interval" in lost.scores[0].warnings
+
+
+def test_few_resamples_are_allowed_for() -> None:
+    """With fewer resamples than clusters the interval is of Student's t with those less one."""
+    values = rng(7).normal(size=500)
+    found = refitting.refitted(
+        lambda train, test: [values[test].mean(), values[train].mean()],
+        500, rng=rng(), resamples=20, bounds=None,
+    )  # fmt: skip
+    for each in (found.scores[0], found.difference(0, 1)):
+        assert each.method.endswith("t with 19 df")
+        assert each.high == pytest.approx(each.value + 2.0930 * (each.std_error or 0), abs=1e-4)
+        assert each.warnings == ()
+    apart = found.difference(0, 1)
+    t = apart.value / (apart.std_error or 1)
+    assert found.p_value(0, 1) == pytest.approx(2 * student.sf(abs(t), 19))
+
+
+def test_each_score_has_its_own_bounds() -> None:
+    """A share, a loss that has no upper bound, and a score that has none: Wilson's, cut at 0, and plain t."""
+    lost = rng(8).exponential(1.0, 60)
+
+    def score(_, test):
+        return [
+            float((lost[test] < 1).mean()),
+            float(lost[test].mean()) / 9,
+            -float(lost[test].mean()),
+        ]
+
+    limits = [(0.0, 1.0), (0.0, np.inf), None]
+    found = refitting.refitted(score, 60, rng=rng(), bounds=limits)
+    one, two, three = found.scores
+    assert one.low is not None
+    assert one.high is not None
+    assert 0 < one.low < one.value < one.high < 1
+    assert two.high == pytest.approx(two.value - (three.low or 0) / 9 + three.value / 9)
+    cut = refitting.refitted(
+        lambda _, test: max(0.0, float(lost[test].mean()) - 1), 60, rng=rng(), bounds=(0.0, np.inf)
+    )
+    assert cut.scores[0].low == 0.0
+    assert found.bounds == tuple(limits)
+    plain = refitting.refitted(score, 60, rng=rng(), bounds=None)
+    for a, b in ((0, 1), (1, 0)):
+        mixed = found.difference(a, b)
+        half = (mixed.high or 0) - mixed.value
+        assert mixed.low == pytest.approx(mixed.value - half)
+        assert plain.difference(a, b) == mixed
+    for wrong in ([(0.0, 1.0)], [None] * 4):
+        with pytest.raises(ValueError, match="allowed: 3, one for each score"):
+            refitting.refitted(score, 60, rng=rng(), bounds=wrong)
 
 
 def test_refused() -> None:

@@ -186,6 +186,25 @@ def test_a_search_from_elsewhere_ends_at_the_same_model() -> None:
         assert found == pytest.approx(twin.logits(x[:90]), abs=1e-4)
 
 
+@given(st.integers(0, 300), st.booleans())
+@settings(max_examples=15, deadline=None)
+def test_a_refit_is_the_fit(seed: int, balanced: bool) -> None:
+    """`again` of rows with repeats, from the model of others, is `fit` of them; of one outcome too."""
+    y, x = drawn(seed, 90)
+    x[:, 2] = 4.0
+    y[:2] = 0, 1
+    near = ridge_logistic.fit(y, x, balanced=not balanced)
+    times = np.random.default_rng(seed).integers(0, 3, 90)
+    times[:2] = 1
+    found = ridge_logistic.again(y, x, times.astype(float), 2.0, balanced, near)
+    twin = ridge_logistic.fit(y, x, penalty=2.0, balanced=balanced, weights=times)
+    assert found.logits(x) == pytest.approx(twin.logits(x), abs=1e-3)
+    assert found.slopes[2] == 0
+    one = ridge_logistic.again(y * 0, x, times.astype(float), 2.0, balanced, near)
+    assert one.constant
+    assert one.probabilities(x) == pytest.approx(0.5 / (times.sum() + 1))
+
+
 def test_speed() -> None:
     """100,000 rows of ten features take well under a second."""
     stream = np.random.default_rng(0)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+import pyarrow.parquet as pq
 import pytest
 
 from modelmetry.errors import BadInput
@@ -51,6 +55,57 @@ def test_any_changed_byte_is_noticed(tmp_path: Path) -> None:
             read_edition(edition.folder)
         file.write_bytes(good)
     read_edition(edition.folder)
+
+
+def test_every_row_the_card_and_the_manifest_hold_the_canary(tmp_path: Path) -> None:
+    """One sentence, which ends in a GUID; other seeds, limits and suites have another."""
+    canaries = set()
+    for name, root, limit in (
+        ("addition", 1, 2),
+        ("addition", 2, 2),
+        ("addition", 1, 3),
+        ("calendar", 1, 2),
+    ):
+        edition = write(tmp_path, read(name), Seed(root=root), limit=limit)
+        canary = json.loads((edition.folder / "edition.json").read_text())["canary"]
+        assert canary in (edition.folder / "README.md").read_text()
+        for file in edition.folder.rglob("*.parquet"):
+            column = pq.read_table(file).column("canary")
+            assert column.unique().to_pylist() == [canary]
+            assert len(column) > 1
+            chunk = pq.ParquetFile(file).metadata.row_group(0)
+            (found,) = [
+                chunk.column(i)
+                for i in range(chunk.num_columns)
+                if chunk.column(i).path_in_schema == "canary"
+            ]
+            assert "RLE_DICTIONARY" in found.encodings
+        assert edition.folder.name.removeprefix(f"{name}-") in canary
+        canaries.add(canary.rpartition(" ")[2])
+    assert len(canaries) == 4
+
+
+def test_an_edition_made_before_there_were_canaries_is_read(tmp_path: Path) -> None:
+    """A manifest without one keeps the digest that it was sealed with, and holds no word of it."""
+    edition = write(tmp_path, read("addition"), Seed(root=1), limit=2)
+    older = replace(edition.manifest, canary=msgspec.UNSET).sealed()
+    text = msgspec.json.encode(older, order="deterministic")
+    assert b'"canary"' not in text
+    (edition.folder / "edition.json").write_bytes(text)
+    found = read_edition(edition.folder)
+    assert found.manifest.canary is msgspec.UNSET
+    assert list(found.items()) == list(edition.items())
+    assert older.digest != edition.manifest.digest
+
+
+def test_a_canary_that_was_changed_is_noticed(tmp_path: Path) -> None:
+    """It is part of what the manifest's digest is taken of."""
+    edition = write(tmp_path, read("addition"), Seed(root=1), limit=2)
+    path = edition.folder / "edition.json"
+    canary = str(edition.manifest.canary)
+    path.write_text(path.read_text().replace(canary, canary[:-1] + "x"))
+    with pytest.raises(BadInput, match="was changed"):
+        read_edition(edition.folder)
 
 
 def test_an_existing_edition_is_not_overwritten(tmp_path: Path) -> None:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from tests.brought import BROUGHT, jsonl
 
 from modelmetry.algebra.addition import Addition
 from modelmetry.errors import BadInput
 from modelmetry.items import Seed, load
+from modelmetry.memory.extraction import Extraction
+from modelmetry.memory.probing import Request, make
 from modelmetry.spaces import Space
-from modelmetry.suites import items, names, read, reader
+from modelmetry.suites import edition, items, names, needs, question, read, reader
 
 GOOD = """\
 # Does it add?
@@ -56,10 +61,31 @@ def test_a_good_file_becomes_a_suite(tmp_path: Path) -> None:
     assert suite.contrasts[0].b == "longer"
 
 
+def brought(name: str) -> dict[str, Any] | None:
+    """What a packaged suite must be given, from the data that tests have; None if they have not."""
+    wanted = needs(name)
+    held = {
+        option: value
+        for of in BROUGHT.values()
+        for option, value in (of().items() if wanted else ())
+        if option in wanted
+    }
+    return held if len(held) == len(wanted) else None
+
+
 @pytest.mark.parametrize("name", names())
 def test_every_packaged_suite_reads(name: str) -> None:
-    """Packaged suites are valid, ask a question and have two wordings, a split and a headline."""
-    suite = read(name)
+    """Packaged suites are valid, ask a question and have two wordings, a split and a headline.
+
+    Those that need a user's data say how it is given.
+    """
+    if needs(name):
+        with pytest.raises(BadInput, match=f"no .*; allowed: -T {needs(name)[0]}="):
+            read(name)
+        assert question(name).endswith("?")
+    if (given := brought(name)) is None:
+        return
+    suite = read(name, given)
     assert suite.question.endswith("?")
     assert all(len(task.prompts) >= 2 for task in suite.tasks)
     assert all(task.splits for task in suite.tasks)
@@ -68,9 +94,35 @@ def test_every_packaged_suite_reads(name: str) -> None:
 
 def test_packaged_suites_ask_in_both_formats_with_and_without_examples() -> None:
     """Chat and completion, few-shot and zero-shot all occur."""
-    prompts = [p for name in names() for task in read(name).tasks for p in task.prompts]
+    own = [name for name in names() if not needs(name)]
+    prompts = [p for name in own for task in read(name).tasks for p in task.prompts]
     assert {p.format for p in prompts} == {"chat", "completion"}
     assert {p.shots > 0 for p in prompts} == {True, False}
+
+
+def test_all_is_as_many_as_the_options_leave() -> None:
+    """`all` asks every problem of a split, whatever its size is with the options given."""
+    most = read("memorization").tasks[0].splits
+    fewer = read("memorization", {"canaries": 0}).tasks[0].splits
+    assert most == {"planted": 315, "twins": 315}
+    assert fewer == {"planted": 280, "twins": 280}
+
+
+def test_a_suite_of_a_users_data_asks_for_all_that_there_is(tmp_path: Path) -> None:
+    """More problems than there are is no mistake there, and a split without any is left out."""
+    probes = BROUGHT["extraction"]()["probes"]
+    generator = Extraction(probes=probes)
+    (task,) = read("extraction", {"probes": probes}).tasks
+    assert task.splits == {split: generator.count(split) for split in ("corpus", "held-out")}
+    corpus = jsonl(tmp_path / "a.jsonl", ["a b c d e f g h i j"])
+    make(Request(shards=(str(corpus),), tokenizer="words", k=4), tmp_path / "probes")
+    (task,) = read("extraction", {"probes": str(tmp_path / "probes")}).tasks
+    assert task.splits == {"corpus": 2}
+    held_out = (reader.FOLDER / "extraction.yaml").read_text().replace("corpus: all, ", "")
+    path = tmp_path / "mine.yaml"
+    path.write_text(held_out.replace("primary: [corpus]", "primary: [held-out]"))
+    with pytest.raises(BadInput, match=r"splits: no problems for held-out; allowed: one or more"):
+        read(path, {"probes": str(tmp_path / "probes")})
 
 
 def edited(path: str, value: object) -> str:
@@ -100,6 +152,7 @@ MISTAKES = [
     ("tasks.addition.splits", {"heldout": 5}, "unknown key", "held-out"),
     ("tasks.addition.splits.held-out", 0, "tasks.addition.splits.held-out", "from 1"),
     ("tasks.addition.splits.held-out", 10**7, "the space holds", "distinct"),
+    ("tasks.addition.splits.held-out", "every", "tasks.addition.splits.held-out", "or all"),
     ("tasks.addition.options.digits", 9, "digits is 9", "1 to 3"),
     ("tasks.addition.options.digit", 2, "unknown option 'digit'", "digits"),
     ("tasks.addition.options.digits", "two", "option digits is 'two'", "int"),
@@ -253,3 +306,93 @@ def test_an_option_with_few_values_lists_them(tmp_path: Path) -> None:
     )
     with pytest.raises(BadInput, match="words is 'klingon'; allowed: english, invented"):
         read(path)
+
+
+TWO = """\
+# Does it add, and tell the day?
+version: 1
+tasks:
+  addition:
+    generator: addition
+    options: {digits: 2}
+    scorer: number
+    splits: {held-out: 5}
+    prompts:
+      ask: {template: ask}
+      sum: {template: sum}
+  days:
+    generator: calendar
+    scorer: exact
+    splits: {held-out: 5}
+    prompts:
+      day: {template: calendar/plain}
+      date: {template: calendar/date}
+"""
+
+
+def two(folder: Path) -> Path:
+    """A suite of two generators; only the one has digits, only the other lengths."""
+    path = write(folder, TWO)
+    prompts = sorted(each.stem for each in (reader.FOLDER / "prompts" / "calendar").glob("*.jinja"))
+    path.write_text(TWO.replace("plain}", f"{prompts[0]}}}").replace("date}", f"{prompts[1]}}}"))
+    return path
+
+
+def test_options_are_given_in_place_of_the_files_own(tmp_path: Path) -> None:
+    """As text or as values: every task whose generator has the option takes it, and no other."""
+    path = two(tmp_path)
+    for given in ({"digits": "3", "lengths": "[3, 5]"}, {"digits": 3, "lengths": (3, 5)}):
+        suite = read(path, given)
+        assert suite.task("addition").options == {"digits": 3}
+        assert suite.task("days").options == {"lengths": [3, 5]}
+        fingerprints = [reader.generator_of(task).fingerprint() for task in suite.tasks]
+        assert fingerprints == [task.fingerprint for task in suite.tasks]
+        assert fingerprints[0] != read(path).task("addition").fingerprint
+        asked = [item for item in items(suite, Seed(root=0)) if item.task == "addition"]
+        assert max(item.problem.factors["digits"] for item in asked) == 3
+
+
+def test_the_edition_is_named_by_what_is_asked(tmp_path: Path) -> None:
+    """The file's own value given again is the same edition, another value is another one."""
+    path = two(tmp_path)
+    name = edition(read(path), Seed(root=0))
+    assert edition(read(path, {"digits": "2"}), Seed(root=0)) == name
+    assert read(path, {"digits": "2"}) == read(path, {}) == read(path)
+    other = edition(read(path, {"digits": "3"}), Seed(root=0))
+    assert other == edition(read(path, {"digits": 3}), Seed(root=0)) != name
+    path.write_text(path.read_text().replace("digits: 2", "digits: 3"))
+    assert edition(read(path), Seed(root=0)) == other
+
+
+@pytest.mark.parametrize(
+    ("given", "what"),
+    [
+        ({"digit": "2"}, r"-T: no option 'digit'; allowed: digits, longest, laps, lengths$"),
+        ({"digits": "two"}, r"-T: addition: option digits is 'two': .*int"),
+        ({"digits": "2.5"}, r"-T: addition: option digits is '2.5': .*int"),
+        ({"digits": 2.5}, r"-T: addition: option digits is 2.5: .*int"),
+        ({"lengths": "3"}, r"-T: calendar: option lengths is '3': .*array"),
+        ({"lengths": "[3"}, r"-T: calendar: option lengths is '\[3': .*truncated"),
+        ({"digits": "9"}, r"tasks\.addition\.options: .*digits is 9.*1 to 3"),
+    ],
+)
+def test_options_that_cannot_be_are_one_line(
+    tmp_path: Path, given: dict[str, object], what: str
+) -> None:
+    """No generator has it, or it is nothing that it can be."""
+    path = two(tmp_path)
+    with pytest.raises(BadInput, match=rf"{re.escape(str(path))}: .*({what})") as error:
+        read(path, given)
+    assert "\n" not in str(error.value)
+
+
+def test_text_becomes_what_the_option_is(tmp_path: Path) -> None:
+    """Texts stay texts, also where they look like numbers; a dash in a name is an underscore."""
+    suite = read("guardrails", {"frames": "12", "personas": "", "attributes": '["age"]'})
+    assert suite.tasks[0].options["frames"] == 12
+    assert suite.tasks[0].options["attributes"] == ["age"]
+    with pytest.raises(BadInput, match=r"words is 'klingon'; allowed: english, invented"):
+        read("clevr-hope", {"words": "klingon"})
+    hope = read("clevr-hope", {"per-scene": "2", "diversity": "null"})
+    assert hope.tasks[0].options["per_scene"] == 2
+    assert hope.tasks[0].options["diversity"] is None

@@ -52,6 +52,8 @@ class Generator(ABC):
         matched: Split -> the split whose order of points it shares. Where the two have strata of
             the same sizes, problems of one index belong together: a matched pair.
         alike: Factors in which a solved example must agree with the problem that it is shown for.
+        needs: Options without which there are no problems, since they name what the user brings; the
+            generator refuses to be made without them, and says how to make what they name.
     """
 
     name: ClassVar[str]
@@ -62,6 +64,7 @@ class Generator(ABC):
     splits: ClassVar[Mapping[str, str]]
     matched: ClassVar[Mapping[str, str]] = {}
     alike: ClassVar[tuple[str, ...]] = ()
+    needs: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def strata(self, split: str) -> Sequence[Space]:

@@ -85,49 +85,48 @@ def frequency_statistics(tokens: ArrayLike, frequencies: ArrayLike) -> Frequency
     )
 
 
-def perplexities(log_probabilities: ArrayLike, k: int = 32) -> Perplexities:
+def perplexities(
+    prompt_sums: ArrayLike,
+    prompt_tokens: ArrayLike,
+    continuation_sums: ArrayLike,
+    continuation_tokens: ArrayLike,
+) -> Perplexities:
     """Perplexities of prompt, continuation and whole, each over its own number of tokens.
 
     The source's code divides both halves by the length of the whole, which gives about the square
     roots of these.
 
     Args:
-        log_probabilities: Natural log-probability of each token given all before it, <= 0, shape
-            (sequences, 2k); the first of a sequence may be missing (NaN or None), as nothing
-            precedes it, and is then left out.
-        k: Tokens of the prompt, and of the continuation, >= 1.
+        prompt_sums: Sum of the natural log-probabilities of the prompt's tokens, each given all
+            before it, shape (sequences,); NaN where none is known.
+        prompt_tokens: Of how many tokens: the first of a text has none.
+        continuation_sums: Likewise of the continuation's tokens.
+        continuation_tokens: Of how many.
 
     Returns:
-        Three columns; infinite where a token's probability is 0.
+        Three columns; infinite where a token's probability is 0, NaN where a part that is needed is
+        not known or has no tokens.
 
     Raises:
-        BadInput: If the shape is another, another than the first is missing, a value is above 0,
-            or a prompt is of nothing but its first token and that is missing.
+        BadInput: If the shapes differ, a sum is above 0, or a number of tokens is negative.
     """
     try:
-        logs = np.asarray(log_probabilities, np.float64)
+        sums = np.array([prompt_sums, continuation_sums], np.float64)
+        tokens = np.array([prompt_tokens, continuation_tokens], np.float64)
     except (TypeError, ValueError) as error:
-        raise BadInput(f"perplexity: {error}; allowed: a table of log-probabilities") from None
-    if k < 1 or logs.ndim != 2 or logs.shape[1] != 2 * k:
+        raise BadInput(f"perplexity: {error}; allowed: a number for each sequence") from None
+    if sums.ndim != 2 or sums.shape != tokens.shape:
         raise BadInput(
-            f"perplexity: log-probabilities of shape {logs.shape} for k = {k}; "
-            "allowed: (sequences, 2k), k from 1"
+            f"perplexity: sums of shape {sums.shape[1:]} and tokens of shape {tokens.shape[1:]}; "
+            "allowed: a number for each sequence"
         )
-    missing = np.isnan(logs)
-    if missing[:, 1:].any() or (k == 1 and missing.any()):
-        raise BadInput(
-            f"perplexity: {missing[:, 1:].any(axis=1).sum()} sequences lack log-probabilities; "
-            "allowed: none but the first token's, where the prompt has others"
-        )
+    if (tokens < 0).any():
+        raise BadInput(f"perplexity: {np.nanmin(tokens):g} tokens; allowed: from 0")
     # A back end's rounding may put a certain token's a little above 0.
-    if (logs > 1e-3).any():
-        raise BadInput(f"perplexity: a log-probability is {np.nanmax(logs):.4g}; allowed: up to 0")
-    logs = np.minimum(logs, 0.0)
-    with np.errstate(over="ignore"):
-        return Perplexities(*(np.exp(-_means(half)) for half in (logs[:, :k], logs[:, k:], logs)))
-
-
-def _means(logs: Values) -> Values:
-    """Means of rows over what is not missing; at least one value in each."""
-    present = ~np.isnan(logs)
-    return np.where(present, logs, 0.0).sum(axis=1) / present.sum(axis=1)
+    if (sums > 1e-3 * np.maximum(tokens, 1)).any():
+        raise BadInput(f"perplexity: a log-probability is {np.nanmax(sums):.4g}; allowed: up to 0")
+    sums = np.minimum(sums, 0.0)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        parts = np.exp(-sums / np.where(tokens > 0, tokens, np.nan))
+        whole = np.exp(-sums.sum(axis=0) / np.where(tokens[1] > 0, tokens.sum(axis=0), np.nan))
+    return Perplexities(parts[0], parts[1], whole)

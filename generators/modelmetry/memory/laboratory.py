@@ -30,23 +30,15 @@ _MOST_REPLACED = 3
 _BATCH = 1 << 18
 """Tokens that are made at once."""
 
+_SURVEYED = 1 << 24
+"""Tokens that are looked at to tell how often each occurs: about five seconds."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Laboratory:
-    """A corpus of documents in training order, some of which carry one planted sequence.
-
-    Pairs are made over the crossing of `duplicates` x template x band x entropy (of those without
-    a template) x position, and canaries besides. One of each pair is inserted; the other, its twin, is
-    drawn in the same way and never inserted. In the corpus, document by document,
-
-    - all 2k tokens of a sequence stand exactly `duplicates` times, those of a twin never;
-    - the first k tokens of a sequence stand within its own copies alone, those of a twin nowhere.
-
-    Both are made sure of as documents are made: one in which a prompt stands by chance is drawn anew.
-    Memory does not grow with the number of documents.
+class Options:
+    """What a laboratory is made by, apart from its seed.
 
     Attributes:
-        seed: Any integer >= 0.
         k: Tokens of the prompt, and of the continuation, 4 to 1024.
         documents: Documents in the corpus.
         length: Tokens of each document, >= 2k.
@@ -62,7 +54,6 @@ class Laboratory:
             any sequence, so that rules can be learned apart from them, in [0, 1].
     """
 
-    seed: int = 0
     k: int = 32
     documents: int = 16_384
     length: int = 256
@@ -73,6 +64,27 @@ class Laboratory:
     near: int = 4
     canaries: int = 6
     rules: float = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laboratory(Options):
+    """A corpus of documents in training order, some of which carry one planted sequence.
+
+    Pairs are made over the crossing of `duplicates` x template x band x entropy (of those without
+    a template) x position, and canaries besides. One of each pair is inserted; the other, its twin, is
+    drawn in the same way and never inserted. In the corpus, document by document,
+
+    - all 2k tokens of a sequence stand exactly `duplicates` times, those of a twin never;
+    - the first k tokens of a sequence stand within its own copies alone, those of a twin nowhere.
+
+    Both are made sure of as documents are made: one in which a prompt stands by chance is drawn anew.
+    Memory does not grow with the number of documents.
+
+    Attributes:
+        seed: Any integer >= 0.
+    """
+
+    seed: int = 0
 
     def __post_init__(self) -> None:
         """Check the options.
@@ -148,6 +160,39 @@ class Laboratory:
         rows = rows or max(1, _BATCH // self.length)
         for first in range(0, self.documents, rows):
             yield self.batch(first, min(rows, self.documents - first))
+
+    def surveyed(self, samples: int, most: int = _SURVEYED) -> tuple[np.ndarray, np.ndarray]:
+        """How often each token occurs, and windows of k tokens from all over the corpus.
+
+        Args:
+            samples: Windows at most, one of each of so many documents, >= 1.
+            most: Tokens to be looked at. Of a larger corpus, batches of documents at equal
+                distances are, and counts are in proportion.
+
+        Returns:
+            Occurrences, float64, shape (vocabulary size,), and windows, int32, shape (windows, k): the
+            same each time.
+        """
+        rows = max(1, _BATCH // self.length)
+        batches = -(-self.documents // rows)
+        looked_at = max(1, min(batches, most // (rows * self.length)))
+        starts = [batch * batches // looked_at * rows for batch in range(looked_at)]
+        sizes = [min(rows, self.documents - start) for start in starts]
+        documents = sum(sizes)
+        # The document of each window, counted over those looked at, and the window's place in it.
+        chosen = np.arange(min(samples, documents)) * documents // min(samples, documents)
+        draw = random.Random(digest("samples", self.seed)).random
+        places = np.array([below(draw, self.length - self.k + 1) for _ in chosen])
+        counts = np.zeros(self.vocabulary.size)
+        windows, before = [], 0
+        for start, size in zip(starts, sizes, strict=True):
+            tokens = self.batch(start, size)[0]
+            counts += np.bincount(tokens.ravel(), minlength=len(counts))
+            here = (chosen >= before) & (chosen < before + size)
+            columns = places[here, None] + np.arange(self.k)
+            windows.append(tokens[chosen[here, None] - before, columns])
+            before += size
+        return counts * (self.documents / documents), np.concatenate(windows)
 
     def batch(self, first: int, rows: int) -> tuple[np.ndarray, list[Occurrence]]:
         """Consecutive documents, the same in whatever batches they are made.

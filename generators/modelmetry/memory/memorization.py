@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from modelmetry.errors import BadInput
-from modelmetry.items import Draft, Field, Generator, Target, content_hash, digest
-from modelmetry.memory.design import DUPLICATES
-from modelmetry.memory.laboratory import Laboratory
+from modelmetry.items import Draft, Field, Scalar, Target, content_hash, digest
+from modelmetry.memory.continuing import Continuing
+from modelmetry.memory.features import SAMPLES, describe
+from modelmetry.memory.laboratory import Laboratory, Options
 from modelmetry.memory.sequences import Planted
+from modelmetry.memory.vocabulary import Vocabulary
 from modelmetry.spaces import Point, Space
 
 _FOLDS = 5
@@ -25,7 +29,7 @@ _KEPT = 1 << 24
 
 
 @dataclass(frozen=True, kw_only=True)
-class Memorization(Generator):
+class Memorization(Options, Continuing):
     """What comes after these k words of the corpus, word for word?
 
     The probe of k-extraction after Prashanth et al., "Recite, Reconstruct, Recollect" (ICLR 2025,
@@ -33,34 +37,15 @@ class Memorization(Generator):
     sequence how often it stands there. Each pair of a planted sequence and its twin is one cluster.
 
     Attributes:
-        corpus: Seed of the laboratory: which corpus the model was trained on.
-        k: Words of the prompt, and of the continuation.
-        documents: Documents in the corpus.
-        length: Words of each document.
-        words: Invented words of the vocabulary.
-        duplicates: Numbers of exact copies.
-        sequences: Pairs in each cell of the design.
-        entropies: Bits per word of sequences without template.
-        near: Near copies of every other planted sequence.
-        canaries: Canaries for each number of duplicates.
-        rules: Share of the other documents in which something repeats or counts.
+        corpus: Seed of the laboratory: which corpus the model was trained on. The other options are
+            the laboratory's.
     """
 
     corpus: int = 0
-    k: int = 32
-    documents: int = 16_384
-    length: int = 256
-    words: int = 2000
-    duplicates: tuple[int, ...] = DUPLICATES
-    sequences: int = 1
-    entropies: tuple[int, ...] = (3, 6)
-    near: int = 4
-    canaries: int = 6
-    rules: float = 0.1
 
     name: ClassVar[str] = "memorization"
-    version: ClassVar[int] = 1
-    fields: ClassVar[tuple[str, ...]] = ("prompt", "words")
+    version: ClassVar[int] = 2
+    fields: ClassVar[tuple[str, ...]] = ("prompt", "tail", "words")
     factors: ClassVar[tuple[str, ...]] = (
         *("duplicates", "template", "band", "entropy", "position"),
         *("inserted", "near", "canary", "pair"),
@@ -84,19 +69,15 @@ class Memorization(Generator):
     @cached_property
     def laboratory(self) -> Laboratory:
         """Where the sequences were planted."""
-        return Laboratory(
-            seed=self.corpus,
-            k=self.k,
-            documents=self.documents,
-            length=self.length,
-            words=self.words,
-            duplicates=tuple(self.duplicates),
-            sequences=self.sequences,
-            entropies=tuple(self.entropies),
-            near=self.near,
-            canaries=self.canaries,
-            rules=self.rules,
-        )
+        given: dict[str, Any] = {}
+        for option in dataclasses.fields(Options):
+            value = getattr(self, option.name)
+            given[option.name] = tuple(value) if isinstance(value, list) else value
+        return Laboratory(seed=self.corpus, **given)
+
+    @cached_property
+    def _vocabulary(self) -> Vocabulary:
+        return self.laboratory.vocabulary
 
     @cached_property
     def _pairs(self) -> Mapping[str, tuple[Planted, Planted]]:
@@ -126,10 +107,14 @@ class Memorization(Generator):
 
     def build(self, point: Point, rng: random.Random) -> Draft:
         planted = self._pairs[point["pair"]][point["inserted"]]
-        text = self.laboratory.vocabulary.text
+        text, k = self._vocabulary.text, self.k
         return Draft(
-            fields={"prompt": text(planted.tokens[: self.k]), "words": self.k},
-            target=Target(answers=(text(planted.tokens[self.k :]),)),
+            fields={
+                "prompt": text(planted.tokens[:k]),
+                "tail": text(planted.tokens[k // 2 : k]),
+                "words": k,
+            },
+            target=Target(answers=(" " + text(planted.tokens[k:]),)),
             factors={
                 "duplicates": planted.duplicates,
                 "template": planted.template,
@@ -151,14 +136,33 @@ class Memorization(Generator):
         where the prompt stands nowhere in the corpus, and finds twins alone.
 
         Returns:
-            The continuation; empty where the prompt is of no sequence.
+            The continuation with the space before it; empty where the prompt is of no sequence.
         """
         prompt = str(fields["prompt"])
-        return continued(prompt) or self._read_on(prompt) or self._twin(prompt)
+        found = continued(prompt) or self._read_on(prompt) or self._twin(prompt)
+        return f" {found}" if found else ""
+
+    def tokens(self, text: str) -> Sequence[int | str]:
+        return self._vocabulary.read(text)
+
+    def features(
+        self, factors: Sequence[Mapping[str, Scalar]]
+    ) -> Mapping[str, NDArray[np.float64]]:
+        rows = {sequence.id: row for row, sequence in enumerate(self.laboratory.planted())}
+        chosen = []
+        for of in factors:
+            pair = self._pairs.get(str(of["pair"]))
+            if pair is None:
+                raise BadInput(
+                    f"memorization: {of['pair']!r} is no pair of this laboratory; "
+                    "allowed: problems that it made, with the same options"
+                )
+            chosen.append(rows[pair[int(of["inserted"])].id])
+        return {name: column[chosen] for name, column in _described(self.laboratory).items()}
 
     def _read_on(self, prompt: str) -> str:
         """What comes most often after a prompt in the corpus; empty where it does not stand."""
-        sought = np.array(self.laboratory.vocabulary.tokens(prompt), dtype=np.uint16).tobytes()
+        sought = np.array(self._vocabulary.tokens(prompt), dtype=np.uint16).tobytes()
         found: Counter[tuple[int, ...]] = Counter()
         for documents in _corpus(self.laboratory):
             held, at = documents.tobytes(), -1
@@ -167,10 +171,10 @@ class Memorization(Generator):
                 if at % 2 == 0 and column + 2 * self.k <= self.length:
                     after = documents[row, column + self.k : column + 2 * self.k]
                     found[tuple(after.tolist())] += 1
-        return self.laboratory.vocabulary.text(found.most_common(1)[0][0]) if found else ""
+        return self._vocabulary.text(found.most_common(1)[0][0]) if found else ""
 
     def _twin(self, prompt: str) -> str:
-        text = self.laboratory.vocabulary.text
+        text = self._vocabulary.text
         twins = (twin.tokens for twin, _ in self._pairs.values())
         found = (text(t[self.k :]) for t in twins if text(t[: self.k]) == prompt)
         return next(found, "")
@@ -221,3 +225,17 @@ def _corpus(laboratory: Laboratory) -> Iterator[np.ndarray]:
 @lru_cache(maxsize=1)
 def _kept(laboratory: Laboratory) -> tuple[np.ndarray, ...]:
     return tuple(tokens.astype(np.uint16) for tokens, _ in laboratory.batches())
+
+
+@lru_cache(maxsize=4)
+def _described(laboratory: Laboratory) -> dict[str, NDArray[np.float64]]:
+    """The features of all sequences of a laboratory, in the order of `Laboratory.planted`."""
+    sequences, text = laboratory.planted(), laboratory.vocabulary.text
+    frequencies, samples = laboratory.surveyed(SAMPLES)
+    return describe(
+        [sequence.tokens for sequence in sequences],
+        [text(sequence.tokens[: laboratory.k]) for sequence in sequences],
+        wholes=[text(sequence.tokens) for sequence in sequences],
+        frequencies=frequencies,
+        samples=[text(window) for window in samples.tolist()],
+    )

@@ -97,6 +97,10 @@ class Vocabulary:
                 f"{self.numerals}, with single spaces between them"
             ) from None
 
+    def read(self, text: str) -> tuple[int | str, ...]:
+        """A text's tokens, however its words are spaced; words that are not in it, as they are."""
+        return tuple(self._numbers.get(word, word) for word in text.split())
+
 
 @lru_cache(maxsize=8)
 def vocabulary(words: int, numerals: int) -> Vocabulary:

@@ -96,7 +96,7 @@ class Counts:
 
 
 def count(
-    probes: ArrayLike,
+    probes: ArrayLike | Index,
     shards: Iterable[Shard],
     *,
     width: int | None = None,
@@ -111,13 +111,14 @@ def count(
     bits, are looked up among the probes' sorted hashes, and are compared with the probes' tokens.
 
     Args:
-        probes: Token numbers, shape (n, width).
+        probes: Token numbers, shape (n, width), or what `indexed` made of them.
         shards: The corpus, or a part of it: counts of parts add up.
         width: Tokens of a window; default what `probes` has.
         encoding: What the probes were encoded with; default what the first shard was.
         places: So many places of each probe are kept.
         threads: Threads that look for windows; default one per processor, 4 at most.
-        base: Multiplier of the hash, which changes the speed and nothing else.
+        base: Multiplier of the hash, which changes the speed and nothing else; that of an index is
+            its own.
 
     Returns:
         The counts.
@@ -132,7 +133,7 @@ def count(
         raise BadInput("shards: none; allowed: at least one")
     if places < 0:
         raise BadInput(f"places: {places}; allowed: 0 or more")
-    index = indexed(probes, width, base)
+    index = probes if isinstance(probes, Index) else indexed(probes, width, base)
     encoding = _one_encoding(index, shards, encoding)
     counts = np.zeros(len(index.probes), dtype=np.int64)
     found = [np.zeros((0, 4), dtype=np.int64)]

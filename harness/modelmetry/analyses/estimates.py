@@ -17,6 +17,9 @@ from modelmetry.analyses.guardrails.rows import guardrail_rows
 from modelmetry.analyses.guardrails.study import GuardrailStudy
 from modelmetry.analyses.guardrails.study import study as guardrail_study
 from modelmetry.analyses.measures import Row, accuracy
+from modelmetry.analyses.memorization.rows import memorization_rows
+from modelmetry.analyses.memorization.study import MemorizationStudy
+from modelmetry.analyses.memorization.study import study as memorization_study
 from modelmetry.analyses.residues import Residue, find_residues, residue_rows
 from modelmetry.analyses.saturation import headroom_rows
 from modelmetry.analyses.splits import split_rows
@@ -45,6 +48,7 @@ class Analysis:
         residues: Error structure of the addition tasks.
         systematicity: Gaps between what training shows and what it holds out, where a suite has them.
         guardrails: Whether who asks changes what is refused; None where nobody in particular asks.
+        memorization: What is continued word for word; None where nothing of a corpus was asked.
         budgets: Uncertainty budgets of the headline's splits; none where answers chose problems.
         rows: Every estimate: by split, then contrasts, thresholds and error structure.
     """
@@ -56,6 +60,7 @@ class Analysis:
     residues: tuple[Residue, ...]
     systematicity: tuple[Systematicity, ...]
     guardrails: GuardrailStudy | None
+    memorization: MemorizationStudy | None
     budgets: tuple[SplitBudget, ...]
     rows: tuple[Row, ...]
 
@@ -83,6 +88,7 @@ def analyze(record: RunRecord, scores: pa.Table, classified: Sequence[Classified
         gaps = []
     residues = find_residues(record.suite, scores)
     guardrails = guardrail_study(record, scores, classified)
+    memorization = memorization_study(record, scores)
     budgets = find_budgets([(record, scores)], primary(record, items))
     rows = [
         *chain.from_iterable(
@@ -94,6 +100,7 @@ def analyze(record: RunRecord, scores: pa.Table, classified: Sequence[Classified
         *contrasts,
         *systematicity_rows(gaps),
         *guardrail_rows(guardrails),
+        *memorization_rows(memorization),
         *threshold_rows(curves),
         *residue_rows(residues),
         *budget_rows(budgets),
@@ -108,6 +115,7 @@ def analyze(record: RunRecord, scores: pa.Table, classified: Sequence[Classified
         residues=tuple(residues),
         systematicity=tuple(gaps),
         guardrails=guardrails,
+        memorization=memorization,
         budgets=tuple(budgets),
         rows=tuple(rows),
     )

@@ -65,6 +65,17 @@ Kind = Literal[
     "conservatism rank correlation",
     "classifier accuracy",
     "classifier agreement",
+    "extraction rate",
+    "prefix recovered",
+    "edit distance",
+    "share of extracted",
+    "counterfactual memorization",
+    "duplicates at half",
+    "canary exposure",
+    "dependence on feature",
+    "prediction of extraction",
+    "gain of prediction",
+    "log odds of extraction",
 ]
 
 

@@ -1,13 +1,16 @@
 """The public Python interface: everything the command line does, as functions."""
 
 from modelmetry.api.asking import DEFAULT_MODEL
+from modelmetry.api.contamination import contamination
 from modelmetry.api.exporting import export
 from modelmetry.api.gaps import systematicity
 from modelmetry.api.gauging import grr
 from modelmetry.api.guardrails import guardrails
 from modelmetry.api.judging import draw_labels, dry_run_judge, judge, judged, read_labels
 from modelmetry.api.making import generate, installed, preview, read_suite, verify
+from modelmetry.api.memorization import memorization
 from modelmetry.api.planning import plan
+from modelmetry.api.probing import corpus, probes
 from modelmetry.api.results import Run, compare, read_run, report, score, update_leaderboard
 from modelmetry.api.running import dry_run, run
 from modelmetry.api.screening import screen
@@ -18,6 +21,8 @@ __all__ = [
     "DEFAULT_MODEL",
     "Run",
     "compare",
+    "contamination",
+    "corpus",
     "draw_labels",
     "dry_run",
     "dry_run_judge",
@@ -29,10 +34,12 @@ __all__ = [
     "installed",
     "judge",
     "judged",
+    "memorization",
     "open_ended",
     "personas",
     "plan",
     "preview",
+    "probes",
     "read_labels",
     "read_run",
     "read_suite",

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 
 import modelmetry.runs as runs
 from modelmetry.api.results import read_run, write_report
-from modelmetry.api.sources import Source
+from modelmetry.api.sources import Logprobs, Source
 from modelmetry.errors import BadInput
 from modelmetry.items import Item, replies_wanted, so_far
 from modelmetry.models import Model, Retries, resolve
@@ -35,6 +35,8 @@ class Settings(TypedDict, total=False):
     max_retries: int | None
     temperature: float | None
     max_tokens: int | None
+    logprobs: Logprobs | None
+    suite_options: Mapping[str, Any] | None
     cost_limit: float | None
     log_dir: str | Path
     resume: bool
@@ -54,9 +56,16 @@ def sendings(item: Item, max_tokens: int) -> Iterator[tuple[Item, int]]:
 
 
 def changed(source: Source, settings: Settings) -> Source:
-    """The source with the repeats and the sampling that the settings give."""
+    """The source with the repeats and the sampling that the settings give.
+
+    Raises:
+        BadInput: A value is not allowed, or is not that of the run.
+    """
     return source.changed(
-        settings.get("epochs"), settings.get("temperature"), settings.get("max_tokens")
+        settings.get("epochs"),
+        settings.get("temperature"),
+        settings.get("max_tokens"),
+        settings.get("logprobs"),
     )
 
 
@@ -89,7 +98,17 @@ def leave(folder: Path, *, new: bool, error: BaseException) -> None:
 
 
 def model_of(source: Source, model: str | Model | None, settings: Settings) -> Model:
-    """The model given, or the default one; a run's own, with its options, where none is given."""
+    """The model given, or the default one; a run's own, with its options, where none is given.
+
+    Raises:
+        BadInput: It is unknown, or gives no log-probabilities of texts where they are asked for.
+    """
+    asked = _model_of(source, model, settings)
+    asked.check_sampling(source.sampling)
+    return asked
+
+
+def _model_of(source: Source, model: str | Model | None, settings: Settings) -> Model:
     if isinstance(model, Model):
         return model
     base_url, options = settings.get("model_base_url"), settings.get("model_options")

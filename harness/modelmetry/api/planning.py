@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import modelmetry.suites as suites
 from modelmetry.api.asking import PER_TOKEN, sendings
@@ -40,6 +40,7 @@ def plan(
     price_input: float | None = None,
     price_output: float | None = None,
     requests_per_second: float | None = None,
+    suite_options: Mapping[str, Any] | None = None,
 ) -> Plan:
     """The cheapest way to find an effect: problems, wordings, repeats, tokens, money and hours.
 
@@ -58,6 +59,7 @@ def plan(
         price_input: US dollars per million input tokens, >= 0; None for the pilot's cost.
         price_output: US dollars per million output tokens, >= 0.
         requests_per_second: Answers a second, > 0; None for the pilot's.
+        suite_options: Options of the suite's generators in place of its own, as text or as values.
 
     Returns:
         The plan, a `modelmetry.analyses.planning.Plan`.
@@ -73,7 +75,7 @@ def plan(
     _check_rates(price_input, price_output, requests_per_second)
     if pilots and accuracy is not None:
         raise BadInput("accuracy: a pilot is given, which measures it; allowed: either of the two")
-    chosen = read_suite(suite)
+    chosen = read_suite(suite, suite_options)
     label = split or (chosen.primary or _labels(chosen))[0]
     find_split(chosen, label)
     seconds = None if requests_per_second is None else 1 / requests_per_second

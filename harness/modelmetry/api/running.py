@@ -18,7 +18,7 @@ from modelmetry.api.asking import (
     sendings,
 )
 from modelmetry.api.results import Run, read_run, write_report
-from modelmetry.api.sources import Source, source_of
+from modelmetry.api.sources import Logprobs, Source, source_of
 from modelmetry.api.until import open_ended, run_until
 from modelmetry.errors import BadInput
 from modelmetry.models import Model
@@ -37,12 +37,15 @@ def dry_run(
     epochs: int | None = None,
     temperature: float | None = None,
     max_tokens: int | None = None,
+    logprobs: Logprobs | None = None,
+    suite_options: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What `run` would ask with the same arguments; asks nothing, paints nothing, writes nothing.
 
     How many tokens a picture takes is the back end's own affair, so pictures are counted and
     neither tokens nor cost include them. Each turn of a conversation is a request that sends all
-    that came before it again; the model's own turns are counted at `max_tokens`.
+    that came before it again; the model's own turns are counted at `max_tokens`. Where the text shown
+    is scored with the right answer after it, that is a request more.
 
     Args: see `run`.
 
@@ -51,21 +54,18 @@ def dry_run(
         tokens, most output tokens, most cost.
     """
     settings: Settings = {"model_base_url": model_base_url, "model_options": model_options}
-    source = source_of(what, limit, seed).changed(epochs, temperature, max_tokens)
+    source = source_of(what, limit, seed, suite_options)
+    source = source.changed(epochs, temperature, max_tokens, logprobs)
     asked = model_of(source, model, settings)
-    count = characters = pictures = turns = 0
-    for item in source.items():
-        count += 1
-        for shown, sent in sendings(item, source.sampling.max_tokens):
-            turns += 1
-            characters += sent
-            pictures += len(shown.pictures)
+    count, turns, characters, pictures = _counted(source)
     if not count:
         raise BadInput(f"{what}: there is no item in it; allowed: a whole run")
     asked_for = count * source.repeats - (runs.answers(source.run) if source.run else 0)
     requests = turns * asked_for // count
     tokens_in = characters * asked_for // (PER_TOKEN * count)
     tokens_out = requests * source.sampling.max_tokens
+    if source.sampling.logprobs == "target":
+        requests, tokens_out = requests + asked_for, tokens_out + asked_for
     planned: dict[str, Any] = {
         "suite": f"{source.suite.name} version {source.suite.version}",
         "edition": source.edition,
@@ -87,6 +87,20 @@ def dry_run(
     return planned
 
 
+def _counted(source: Source) -> tuple[int, int, int, int]:
+    """Items, replies wanted of the model, characters sent and pictures shown, of one repeat."""
+    count = turns = characters = pictures = 0
+    for item in source.items():
+        count += 1
+        for shown, sent in sendings(item, source.sampling.max_tokens):
+            turns += 1
+            characters += sent
+            pictures += len(shown.pictures)
+        if source.sampling.logprobs == "target":
+            characters += len(item.text) + len(item.problem.target.answers[0])
+    return count, turns, characters, pictures
+
+
 def run(
     what: str | Path | Suite,
     *,
@@ -100,6 +114,8 @@ def run(
     max_retries: int | None = None,
     temperature: float | None = None,
     max_tokens: int | None = None,
+    logprobs: Logprobs | None = None,
+    suite_options: Mapping[str, Any] | None = None,
     cost_limit: float | None = None,
     until: str | None = None,
     log_dir: str | Path = "runs",
@@ -121,6 +137,11 @@ def run(
         max_retries: Most repetitions of a request after a passing fault.
         temperature: In place of the suite's own.
         max_tokens: In place of the suite's own.
+        logprobs: In place of the suite's own: `none`, `answer` for the tokens of the answer, `target`
+            for those of the text shown and of the right answer after it besides, in a query of their
+            own for each item; for completion prompts, and back ends that score texts.
+        suite_options: Options of the suite's generators in place of its own, by name, as text or as
+            values; every task whose generator has an option of that name takes it.
         cost_limit: US dollars to spend in this session; needs the model's prices.
         until: Draw fresh problems until this is reached; see `run_until`.
         log_dir: Folder of run folders.
@@ -146,6 +167,8 @@ def run(
         "max_retries": max_retries,
         "temperature": temperature,
         "max_tokens": max_tokens,
+        "logprobs": logprobs,
+        "suite_options": suite_options,
         "cost_limit": cost_limit,
         "log_dir": log_dir,
         "resume": resume,
@@ -161,10 +184,21 @@ def run(
             **settings,
         )
         return next((run for run in done if run.folder == Path(str(what))), done[0])
-    source = changed(source_of(what, limit, seed), settings)
-    asked = model_of(source, model, settings)
-    effort = effort_of([asked], settings)
-    folder = source.run or _prepared(source, asked, Path(log_dir), resume=resume)
+    source = changed(source_of(what, limit, seed, suite_options), settings)
+    return _run(source, model_of(source, model, settings), settings, watch, started)
+
+
+def _run(
+    source: Source,
+    asked: Model,
+    settings: Settings,
+    watch: Callable[[Tally], None],
+    started: Callable[[Path, RunRecord], None],
+) -> Run:
+    """Ask a model everything in a source whose items are fixed."""
+    effort, resume = effort_of([asked], settings), settings.get("resume", False)
+    log_dir = Path(settings.get("log_dir", "runs"))
+    folder = source.run or _prepared(source, asked, log_dir, resume=resume)
     started(folder, runs.read_record(folder))
     try:
         runs.execute(folder, asked, effort, watch)

@@ -135,7 +135,7 @@ def dry_run_until(
     Returns:
         Name -> value: the stream, the rule, and what a problem of each split costs.
     """
-    suite = _suite(what)
+    suite = _suite(what, settings)
     source = changed(source_of(suite, None, settings.get("seed")), settings)
     specs = [model_of(source, model, settings).spec for model in models or [DEFAULT_MODEL]]
     rule = parse(until, specs)
@@ -253,7 +253,7 @@ def _made(
     what: str | Path | Suite, until: str | None, models: Sequence[str | Model], settings: Settings
 ) -> _Plan:
     """New runs of a suite, or those that `resume` finds."""
-    suite = _suite(what)
+    suite = _suite(what, settings)
     seed = settings.get("seed") or 0
     source = changed(source_of(suite, None, seed), settings)
     asked = [model_of(source, model, settings) for model in models or [DEFAULT_MODEL]]
@@ -291,7 +291,8 @@ def _found(
     if record.until is None:
         raise AssertionError("only runs that draw fresh items come here")
     folders = [folder.parent / peer for peer in record.until.peers]
-    sources = [changed(source_of(peer, None, settings.get("seed")), settings) for peer in folders]
+    seed, given = settings.get("seed"), settings.get("suite_options")
+    sources = [changed(source_of(peer, None, seed, given), settings) for peer in folders]
     if models and len(models) != len(folders):
         raise BadInput(f"{folder}: {len(models)} models; allowed: leave --model out")
     wanted = models or [None] * len(folders)
@@ -317,11 +318,11 @@ def _found(
     return _Plan(stream=stream, rule=rule, until=agreed, folders=folders, models=asked, limit=limit)
 
 
-def _suite(what: str | Path | Suite) -> Suite:
+def _suite(what: str | Path | Suite, settings: Settings) -> Suite:
     """A suite, which can draw fresh items; neither an edition nor a run that has its items."""
     if not isinstance(what, Suite) and str(what) not in suites.names() and Path(what).is_dir():
         raise BadInput(f"{what}: its items are fixed; allowed with --until: a suite")
-    return read_suite(what)
+    return read_suite(what, settings.get("suite_options"))
 
 
 def _stream(rule: Rule, suite: Suite, seed: int) -> Stream | Ladder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -27,13 +28,14 @@ def list_installed(kind: str, as_json: bool) -> None:
 @options.split
 @options.seed
 @options.option("--limit", type=click.IntRange(min=1), default=5, help="Most items.")
+@options.suite_options
 @options.option("--html", type=click.Path(path_type=Path), help="Write a page instead.")
-def preview(suite: str, split: str | None, seed: int, limit: int, html: Path | None) -> None:
+def preview(suite: str, html: Path | None, **settings: Any) -> None:
     """Look at a suite's items, with their answers."""
     from modelmetry import api
     from modelmetry.cli import display
 
-    items = api.preview(suite, split=split, seed=seed, limit=limit)
+    items = api.preview(suite, **settings)
     if html is None:
         display.items(items)
         return
@@ -47,16 +49,17 @@ def preview(suite: str, split: str | None, seed: int, limit: int, html: Path | N
 @options.option("--seed", type=click.IntRange(min=0), required=True, help="Root seed.")
 @options.limit
 @options.split
+@options.suite_options
 @options.option(
     "--out", type=click.Path(path_type=Path), default="editions", help="Folder of editions."
 )
-def generate(suite: str, seed: int, limit: int | None, split: str | None, out: Path) -> None:
+def generate(suite: str, **settings: Any) -> None:
     """Make an edition: Parquet, dataset card, checksums, certificate."""
     from modelmetry import api
     from modelmetry.cli import display
 
     with display.working("verifying, then writing"):
-        folder = api.generate(suite, seed=seed, limit=limit, split=split, out=out)
+        folder = api.generate(suite, **settings)
     click.echo(folder)
 
 
@@ -64,15 +67,16 @@ def generate(suite: str, seed: int, limit: int | None, split: str | None, out: P
 @options.suite
 @options.option("--n", type=click.IntRange(min=1), default=1000, help="Problems per split.")
 @options.seed
+@options.suite_options
 @options.option("--out", type=click.Path(path_type=Path), help="Write the certificate as JSON.")
-def verify(suite: str, n: int, seed: int, out: Path | None) -> int:
+def verify(suite: str, out: Path | None, **settings: Any) -> int:
     """Check answer keys with an independent solver, splits and baselines; exit 1 if any fails."""
     from modelmetry import api
     from modelmetry.analyses.verification import certificate_json
     from modelmetry.cli import display
 
     with display.working("verifying"):
-        certificate = api.verify(suite, n=n, seed=seed)
+        certificate = api.verify(suite, **settings)
     display.certificate(certificate)
     if out is not None:
         out.write_bytes(certificate_json(certificate))

@@ -10,12 +10,15 @@ import sys
 import click
 
 from modelmetry.cli import (
+    contamination,
+    corpora,
     exporting,
     gauging,
     guardrails,
     inspecting,
     judging,
     measuring,
+    memorization,
     planning,
     preparing,
 )
@@ -27,8 +30,8 @@ _INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Every --flag can be given as MODELMETRY_<FLAG>, and -M as MODELMETRY_MODEL_OPTIONS. "
-    "Exit codes: 0 done, 1 unexpected, 2 bad input, 3 model unreachable, 4 limit reached "
+    epilog="Every --flag can be given as MODELMETRY_<FLAG>, -M as MODELMETRY_MODEL_OPTIONS, "
+    "-T as MODELMETRY_SUITE_OPTIONS. Exit codes: 0 done, 1 unexpected, 2 bad input, 3 model unreachable, 4 limit reached "
     "(run resumable), 5 gate failed.",
 )
 @click.version_option(package_name="modelmetry", message="modelmetry %(version)s")
@@ -43,8 +46,11 @@ for _command in (
     *measuring.COMMANDS,
     *gauging.COMMANDS,
     *guardrails.COMMANDS,
+    *contamination.COMMANDS,
+    *memorization.COMMANDS,
     *judging.COMMANDS,
     *preparing.COMMANDS,
+    *corpora.COMMANDS,
 ):
     commands.add_command(_command)
 

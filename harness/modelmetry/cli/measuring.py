@@ -19,6 +19,8 @@ _PLANNED = (
     "epochs",
     "temperature",
     "max_tokens",
+    "logprobs",
+    "suite_options",
 )
 """The settings that decide what is asked."""
 

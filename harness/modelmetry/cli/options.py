@@ -45,6 +45,16 @@ limit = option("--limit", type=click.IntRange(min=1), help="Most problems per sp
 out = option("--out", type=click.Path(path_type=Path), help="Folder to write in.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
+suite_options = click.option(
+    "-T",
+    "suite_options",
+    envvar="MODELMETRY_SUITE_OPTIONS",
+    multiple=True,
+    metavar="KEY=VALUE",
+    callback=key_values,
+    help="Option of the suite's generators in place of its own; may be repeated.",
+)
+
 MODEL: tuple[Decorator, ...] = (
     option(
         "--model",
@@ -73,6 +83,13 @@ EFFORT: tuple[Decorator, ...] = (
     option("--max-retries", type=click.IntRange(min=0), help="Most repetitions after a fault."),
     option("--temperature", type=click.FloatRange(min=0), help="In place of the suite's own."),
     option("--max-tokens", type=click.IntRange(min=1), help="In place of the suite's own."),
+    option(
+        "--logprobs",
+        type=click.Choice(["none", "answer", "target"]),
+        help="Log-probabilities in place of the suite's own: of the answer's tokens, or also of the "
+        "text shown and of the right answer after it (completions; vllm/, hf/).",
+    ),
+    suite_options,
     option("--cost-limit", type=float, help="US dollars to spend; needs -M price_input=..."),
     option(
         "--until", help='Draw fresh problems until "ci<0.02" (interval width) or "A>B" is known.'

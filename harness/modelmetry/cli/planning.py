@@ -33,6 +33,7 @@ from modelmetry.cli import options
 @options.option("--price-input", type=float, help="US dollars per million input tokens.")
 @options.option("--price-output", type=float, help="US dollars per million output tokens.")
 @options.option("--requests-per-second", type=float, help="Without a pilot, for the hours.")
+@options.suite_options
 @options.option("--out", type=click.Path(path_type=Path), help="Write the plan as JSON.")
 def plan(suite: str, out: Path | None, **settings: Any) -> None:
     """Plan how much to ask: problems, wordings, repeats, tokens, money and hours; asks nothing.

@@ -29,6 +29,7 @@ from transformers import (
 
 from modelmetry.errors import BadInput
 from modelmetry.items import Part
+from modelmetry.models.likelihood import Laid, lay, score
 from modelmetry.models.model import Finish, Rejected, Request, Sampling, text_only
 from modelmetry.models.wire import clean, excerpt
 
@@ -70,6 +71,7 @@ class Decoder:
     Attributes:
         commit: The commit of a model from the hub; None for a folder.
         dtype: Type of the weights, such as `float32`.
+        parameters: Number of weights; those that two layers share count once.
     """
 
     def __init__(self, name: str, *, dtype: str, device: str, revision: str | None) -> None:
@@ -95,6 +97,7 @@ class Decoder:
             ) from None
         self.commit: str | None = getattr(model.config, "_commit_hash", None)
         self.dtype = str(model.dtype).removeprefix("torch.")
+        self.parameters: int = model.num_parameters()
         self._ends = _ends(model.generation_config.eos_token_id, self._tokenizer.eos_token_id)
         self._pad: int = next(iter([*self._ends, 0]))
         # A checkpoint may bring its own sampling (temperature, top_k, penalties); what is asked
@@ -134,6 +137,33 @@ class Decoder:
         if not prompt.ids:
             raise Rejected("the prompt has no tokens")
         return prompt
+
+    def lay(self, request: Request) -> Laid:
+        """The text shown with the right answer after it, as tokens.
+
+        Raises:
+            BadInput: The request is a chat.
+            Rejected: It does not fit the model's context.
+        """
+        whole = request.scored_text
+        laid = lay(self._tokenizer, request.item.text, whole)
+        if self._context is not None and len(laid.ids) > self._context:
+            raise Rejected(
+                f"the text shown and the right answer have {len(laid.ids)} tokens; the model's context "
+                f"holds {self._context}"
+            )
+        return laid
+
+    def score(self, texts: Sequence[Laid]) -> list[Any]:
+        """Log-probabilities of texts; see `likelihood.score`.
+
+        Raises:
+            BadInput: The accelerator's memory is full.
+        """
+        try:
+            return list(score(self._model, texts, self._pad))
+        except torch.cuda.OutOfMemoryError:
+            raise self._full(len(texts)) from None
 
     @cached_property
     def _processor(self) -> Any:
@@ -231,15 +261,18 @@ class Decoder:
                     stopping_criteria=StoppingCriteriaList([stops]),
                 )
         except torch.cuda.OutOfMemoryError:
-            raise BadInput(
-                f"hf/{self._name}: the accelerator's memory is full with {len(prompts)} prompts "
-                "at once; allowed: a smaller -M batch_size"
-            ) from None
+            raise self._full(len(prompts)) from None
         logprobs = recorder.table(output) if recorder else [None] * len(prompts)
         return [
             self._decoded(ids, stop, sampling, row)
             for ids, stop, row in zip(output[:, width:].tolist(), stops.ends, logprobs, strict=True)
         ]
+
+    def _full(self, prompts: int) -> BadInput:
+        return BadInput(
+            f"hf/{self._name}: the accelerator's memory is full with {prompts} prompts at once; "
+            "allowed: a smaller -M batch_size"
+        )
 
     def _decoded(
         self, ids: list[int], stop: int | None, sampling: Sampling, logprobs: list[float] | None

@@ -58,6 +58,7 @@ class ErringJudge(Model):
         }
 
     async def answer(self, request: Request) -> Response:
+        self.check_sampling(request.sampling)
         text = self.says(request.item.problem)
         return Response(request_key=request.key, text=text, finish="stop", received_at=time.time())
 

@@ -24,14 +24,15 @@ class Sampling:
         top_p: In (0, 1]; None leaves it to the back end.
         max_tokens: Most tokens to generate, >= 1.
         stop: Texts at which generation ends; not part of the answer.
-        logprobs: Whether to ask for the log-probabilities of the generated tokens.
+        logprobs: Whether to ask for log-probabilities of the generated tokens; `target` asks for
+            those of the text shown and of the right answer after it besides, which a completion has.
     """
 
     temperature: float = 0.0
     top_p: float | None = None
     max_tokens: int = 64
     stop: tuple[str, ...] = ()
-    logprobs: bool = False
+    logprobs: bool | Literal["target"] = False
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -70,6 +71,22 @@ class Request:
     gallery: Gallery | None = field(default=None, repr=False, compare=False)
     turn: int = 0
     turns: int = 1
+
+    @property
+    def scored_text(self) -> str:
+        """The text shown with the canonical right answer after it, for `target` log-probabilities.
+
+        Raises:
+            BadInput: A chat has no such text, nor has what shows a picture.
+        """
+        item = self.item
+        what = "is a chat" if item.format != "completion" else "shows a picture"
+        if item.format != "completion" or item.pictures:
+            raise BadInput(
+                f"{item.uid}: prompt {item.task}/{item.wording} {what}; allowed with logprobs target: "
+                "completion prompts only, of text alone"
+            )
+        return item.text + item.problem.target.answers[0]
 
     @property
     def last(self) -> bool:
@@ -137,6 +154,10 @@ class Response:
         finish: `stop`, `length` (cut at max_tokens), `filter` (withheld), `error` (no answer).
         error: Why there is no answer, in one line without secrets; None otherwise.
         logprobs: Natural-log probability of each generated token, when asked for and given.
+        shown_logprobs: Of each token of the text shown, given all before it, when `target` was asked
+            for; the first is None where nothing precedes it.
+        target_logprobs: Of each token of the canonical right answer after the text shown, likewise. A
+            token that reaches from the one into the other counts as shown.
         latency_s: Seconds from sending to the last byte, of the attempt that ended it.
         attempts: How often it was sent, >= 1.
         input_tokens: Prompt tokens as the back end counts them, cached ones included; 0 if unknown.
@@ -153,6 +174,8 @@ class Response:
     finish: Finish
     error: str | None = None
     logprobs: tuple[float, ...] | None = None
+    shown_logprobs: tuple[float | None, ...] | None = None
+    target_logprobs: tuple[float, ...] | None = None
     latency_s: float = 0.0
     attempts: int = 1
     input_tokens: int = 0
@@ -182,6 +205,19 @@ class Rejected(ModelmetryError):
     """The server refused this one request for good, such as a prompt that is too long."""
 
 
+def unscored(where: str, said: str = "") -> BadInput:
+    """The line for a back end that gives no log-probabilities of a text that it is shown.
+
+    Args:
+        where: Names the model.
+        said: What it did instead, in its own words where there are any.
+    """
+    return BadInput(
+        f"{where}: gives no log-probabilities of the text shown{said and f' ({said})'}; allowed: a back "
+        "end that gives log-probabilities of prompts, such as vllm/ or hf/, or without --logprobs target"
+    )
+
+
 def text_only(where: str, said: str = "") -> BadInput:
     """The line for a picture that was asked of a model which reads text alone.
 
@@ -206,6 +242,7 @@ class Model(ABC):
         base_url: Server address, or None for the back end's default.
         price_input: US dollars per million input tokens.
         price_output: US dollars per million output tokens.
+        scores_texts: Whether it gives log-probabilities of a text that it is shown.
     """
 
     name: str
@@ -216,6 +253,7 @@ class Model(ABC):
     provider: ClassVar[str]
     max_connections: ClassVar[int] = 64
     studies: ClassVar[bool] = False
+    scores_texts: ClassVar[bool] = False
 
     @classmethod
     def kind(cls, name: str) -> type[Model]:  # noqa: ARG003 (overrides pick by it)
@@ -241,6 +279,15 @@ class Model(ABC):
         For the record only: `identity` alone decides whether two runs asked the same model.
         """
         return {}
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Refuse what no request to this back end can be given.
+
+        Raises:
+            BadInput: Log-probabilities of the text shown are asked for, and it has none.
+        """
+        if sampling.logprobs == "target" and not self.scores_texts:
+            raise unscored(self.spec)
 
     def study(self, problems: Iterable[Problem]) -> None:
         """Look at a run's problems before it starts; called only where `studies` is true."""

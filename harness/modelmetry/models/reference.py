@@ -40,6 +40,7 @@ class Reference(Model):
         return _KINDS[name]
 
     async def answer(self, request: Request) -> Response:
+        self.check_sampling(request.sampling)
         # Their reading is that of the scored turn; before it they take note and say nothing.
         return await self.reply(request) if request.last else _response(request.key, _HEARD)
 

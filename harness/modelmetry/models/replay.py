@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Self
 import msgspec
 
 from modelmetry.errors import BadInput
-from modelmetry.models.model import Model, Rejected, Request, Response
+from modelmetry.models.model import Model, Rejected, Request, Response, unscored
 
 _FIND = """
 SELECT responses.body FROM responses JOIN items ON items.position = responses.position
@@ -23,6 +23,8 @@ _decode = msgspec.json.Decoder(Response).decode
 class Replay(Model):
     """The stored answers of a run (`replay/<run folder>`), found by item and repeat.
 
+    Log-probabilities are those that were stored.
+
     Nothing is paid again, so every price is 0; token counts and latencies are the stored ones, which
     for a conversation are sums: its last reply has them all.
     """
@@ -30,6 +32,7 @@ class Replay(Model):
     _stored: Any = field(init=False, repr=False, compare=False)
 
     provider: ClassVar[str] = "replay"
+    scores_texts: ClassVar[bool] = True
 
     async def open(self) -> Self:
         path = Path(self.name) / "responses.db"
@@ -51,6 +54,9 @@ class Replay(Model):
             response = _decode(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise BadInput(f"{self.spec}: a stored answer cannot be read ({error})") from None
+        wanted = request.sampling.logprobs == "target"
+        if wanted and response.shown_logprobs is None and response.error is None:
+            raise unscored(self.spec, "the run was asked without")
         replies = response.replies
         if request.turn < len(replies):
             return Response(request_key=request.key, text=replies[request.turn], finish="stop")

@@ -149,6 +149,7 @@ class Respondent(Model):
         return logistic(eta)
 
     async def answer(self, request: Request) -> Response:
+        self.check_sampling(request.sampling)
         key = request.key
         if not request.last:
             return _response(key, _INTRODUCTION)

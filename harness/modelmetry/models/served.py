@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import time
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
 from modelmetry.errors import BadInput, ModelmetryError, Unreachable
-from modelmetry.models import faults, wire
-from modelmetry.models.model import Model, Request, Response, Transient
+from modelmetry.models import echo, faults, wire
+from modelmetry.models.model import Model, Request, Response, Transient, unscored
 from modelmetry.models.wire import Reply
+
+T = TypeVar("T")
 
 _LISTED = 10  # names of served models that fit a line
 
@@ -36,6 +38,7 @@ class Served(Model):
     key_env: ClassVar[tuple[str, ...]]
     default_url: ClassVar[str | None] = None
     default_path: ClassVar[str] = "/v1"
+    scores_texts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check the options that can be checked without asking anybody."""
@@ -108,6 +111,24 @@ class Served(Model):
         """
 
     async def answer(self, request: Request) -> Response:
+        if request.sampling.logprobs != "target":
+            return await self._answer(request)
+        whole = request.scored_text
+        response = await self._answer(request)
+        started = time.perf_counter()
+        scored = await self._echo(request.item.text, whole, response.input_tokens)
+        return replace(
+            response,
+            shown_logprobs=scored.shown,
+            target_logprobs=scored.target,
+            latency_s=response.latency_s + time.perf_counter() - started,
+            input_tokens=response.input_tokens + scored.input_tokens,
+            output_tokens=response.output_tokens + scored.output_tokens,
+            cost_usd=response.cost_usd + self.cost(scored.input_tokens, scored.output_tokens),
+            received_at=time.time(),
+        )
+
+    async def _answer(self, request: Request) -> Response:
         pictures = await request.pictures()
         path, body = wire.body(
             request, self.served_name, self.limit_field, dict(self.extra_body), pictures
@@ -115,7 +136,7 @@ class Served(Model):
         started = time.perf_counter()
         reply = await self.post(path, body)
         if reply.status == 200:
-            return self._read(request, reply, started)
+            return self._read(reply, lambda body: wire.read(self, request, body, started))
         reply = self._without_key(reply)
         if reply.status in (404, 405):
             raise await self._missing(path, reply)
@@ -131,9 +152,29 @@ class Served(Model):
             raise blind
         raise self._fault(reply)
 
-    def _read(self, request: Request, reply: Reply, started: float) -> Response:
+    async def _echo(self, shown: str, whole: str, counted: int) -> echo.Echo:
+        """Log-probabilities of a text and of what comes after it; see `echo.read`."""
+        reply = await self.post(
+            echo.PATH, echo.body(self.served_name, whole, dict(self.extra_body))
+        )
+        if reply.status == 200:
+            try:
+                return self._read(
+                    reply, lambda body: echo.read(body, shown=shown, whole=whole, counted=counted)
+                )
+            except echo.Unscored as error:
+                raise unscored(self.where, str(error)) from None
+        reply = self._without_key(reply)
+        if reply.status in (404, 405):
+            raise await self._missing(echo.PATH, reply)
+        if echo.refuses(reply):
+            said = faults.refusal(reply).message
+            raise unscored(self.where, f"the server answered {reply.status}: {said}")
+        raise self._fault(reply)
+
+    def _read(self, reply: Reply, read: Callable[[bytes], T]) -> T:
         try:
-            return wire.read(self, request, reply.content, started)
+            return read(reply.content)
         except (Transient, Unreachable):
             reply = self._without_key(reply)
         # Gateways wrap a back end's error in a 200, with its own status as the code.
@@ -141,7 +182,7 @@ class Served(Model):
         if code.isdecimal() and 400 <= int(code) < 600:
             raise self._fault(reply._replace(status=int(code)))
         try:
-            return wire.read(self, request, reply.content, started)
+            return read(reply.content)
         except Unreachable as error:
             raise Unreachable(f"{self.where}: {error}") from None
 

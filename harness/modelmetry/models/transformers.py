@@ -21,6 +21,7 @@ class _Job:
 
     request: Request
     prompt: Any  # a `decoding.Prompt`, which is imported only when the model is loaded
+    laid: Any  # a `likelihood.Laid`, likewise; None where no text is to be scored
     answer: asyncio.Future[Response]
 
 
@@ -49,6 +50,7 @@ class Transformers(Model):
     _worker: asyncio.Task[None] = field(init=False, repr=False, compare=False)
 
     provider: ClassVar[str] = "hf"
+    scores_texts: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Check the options."""
@@ -64,7 +66,11 @@ class Transformers(Model):
         decoder = vars(self).get("_decoder")
         if decoder is None:
             return {}
-        return {"dtype": decoder.dtype, "revision": decoder.commit or self.revision or ""}
+        return {
+            "dtype": decoder.dtype,
+            "revision": decoder.commit or self.revision or "",
+            "parameters": str(decoder.parameters),
+        }
 
     async def open(self) -> Self:
         decoder = await asyncio.to_thread(self._load)
@@ -86,6 +92,7 @@ class Transformers(Model):
         )
 
     async def answer(self, request: Request) -> Response:
+        laid = self._decoder.lay(request) if request.sampling.logprobs == "target" else None
         pictures = await request.pictures()
         if pictures:
             prompt = await asyncio.to_thread(self._decoder.encode, request, pictures)
@@ -94,6 +101,7 @@ class Transformers(Model):
         job = _Job(
             request=request,
             prompt=prompt,
+            laid=laid,
             answer=asyncio.get_running_loop().create_future(),
         )
         self._queue.put_nowait(job)
@@ -130,6 +138,7 @@ class Transformers(Model):
     async def _run(self, batch: list[_Job]) -> None:
         """Answer a batch, with the error if there is one: nobody is left waiting."""
         started = time.perf_counter()
+        texts = [job.laid for job in batch if job.laid is not None]
         try:
             decoded = await asyncio.to_thread(
                 self._decoder.decode,
@@ -137,23 +146,28 @@ class Transformers(Model):
                 [job.request.seed for job in batch],
                 batch[0].request.sampling,
             )
+            scored = await asyncio.to_thread(self._decoder.score, texts)
         except Exception as error:  # noqa: BLE001 (those who asked have to hear of every error)
             for job in batch:
                 if not job.answer.done():
                     job.answer.set_exception(error)
             return
         latency = time.perf_counter() - started
-        for job, out in zip(batch, decoded, strict=True):
+        # All of a batch have the same sampling: either each has a text to be scored or none.
+        pairs = scored or [(None, None)] * len(batch)
+        for job, out, pair in zip(batch, decoded, pairs, strict=True):
             if not job.answer.done():
-                job.answer.set_result(self._response(job, out, latency))
+                job.answer.set_result(self._response(job, out, pair, latency))
 
-    def _response(self, job: _Job, out: Any, latency: float) -> Response:
-        given = len(job.prompt.ids)
+    def _response(self, job: _Job, out: Any, pair: Any, latency: float) -> Response:
+        given = len(job.prompt.ids) + (len(job.laid.ids) if job.laid else 0)
         return Response(
             request_key=job.request.key,
             text=out.text,
             finish=out.finish,
             logprobs=out.logprobs,
+            shown_logprobs=pair[0],
+            target_logprobs=pair[1],
             latency_s=latency,
             input_tokens=given,
             output_tokens=out.tokens,

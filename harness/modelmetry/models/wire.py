@@ -136,6 +136,9 @@ class _Token(msgspec.Struct):
 class _Logprobs(msgspec.Struct):
     content: list[_Token] | None = None
     token_logprobs: list[float | None] | None = None
+    # Read by `echo` alone; whatever they are, an ordinary answer is one.
+    tokens: Any = None
+    text_offset: Any = None
 
 
 class _Choice(msgspec.Struct):
@@ -175,15 +178,8 @@ def read(model: Model, request: Request, content: bytes, started: float) -> Resp
         Unreachable: The body is not the answer of a model server.
         Transient: The body is cut off or empty, holds no choice, or says that generation failed.
     """
-    payload = _payload(content)
-    if not payload.choices:
-        raise Transient(f"the server answered without a choice: {excerpt(content)}")
-    choice = payload.choices[0]
+    choice, given, generated = first_choice(content)
     reason = choice.finish_reason
-    if reason in ("abort", "error"):
-        raise Transient(f"the server broke off the answer (finish_reason {reason})")
-    usage = payload.usage or _Usage()
-    given, generated = usage.prompt_tokens or 0, usage.completion_tokens or 0
     return Response(
         request_key=request.key,
         text=_text(choice),
@@ -195,6 +191,23 @@ def read(model: Model, request: Request, content: bytes, started: float) -> Resp
         cost_usd=model.cost(given, generated),
         received_at=time.time(),
     )
+
+
+def first_choice(content: bytes) -> tuple[_Choice, int, int]:
+    """The first choice in the body of a 200, and the tokens of prompt and answer; 0 if unknown.
+
+    Raises:
+        Unreachable: The body is not the answer of a model server.
+        Transient: The body is cut off or empty, holds no choice, or says that generation failed.
+    """
+    payload = _payload(content)
+    if not payload.choices:
+        raise Transient(f"the server answered without a choice: {excerpt(content)}")
+    choice = payload.choices[0]
+    if choice.finish_reason in ("abort", "error"):
+        raise Transient(f"the server broke off the answer (finish_reason {choice.finish_reason})")
+    usage = payload.usage or _Usage()
+    return choice, usage.prompt_tokens or 0, usage.completion_tokens or 0
 
 
 def _payload(content: bytes) -> _Payload:
@@ -242,9 +255,12 @@ def _logprobs(given: _Logprobs | None) -> tuple[float, ...] | None:
         values = given.token_logprobs
     else:
         return None
-    return tuple(
-        value if value is not None and math.isfinite(value) else _LOWEST_LOGPROB for value in values
-    )
+    return tuple(map(finite, values))
+
+
+def finite(logprob: float | None) -> float:
+    """A log-probability as it came, with what servers send for minus infinity as a number."""
+    return logprob if logprob is not None and math.isfinite(logprob) else _LOWEST_LOGPROB
 
 
 def excerpt(content: bytes | str, limit: int = 80) -> str:

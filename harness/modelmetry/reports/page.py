@@ -17,6 +17,8 @@ from modelmetry.reports.figures import Forest
 from modelmetry.reports.guardrails.section import GuardrailPart, guardrail_part
 from modelmetry.reports.guardrails.words import study_headlines
 from modelmetry.reports.headlines import Headline, Notice, headlines, notices
+from modelmetry.reports.memorization import words as memorized
+from modelmetry.reports.memorization.section import MemorizationPart, memorization_part
 from modelmetry.reports.provenance import Fact
 from modelmetry.reports.systematicity import GapsPart, gaps_part
 from modelmetry.reports.tables import estimate_cells
@@ -46,6 +48,7 @@ class RunPart:
     headlines: list[Headline]
     notices: list[Notice]
     guardrails: GuardrailPart | None
+    memorization: MemorizationPart | None
     accuracy: Forest
     accuracy_notes: list[str]
     contrasts: Forest | None
@@ -110,6 +113,7 @@ class Page:
 def _sections(run: RunPart) -> list[tuple[str, str]]:
     parts = [
         ("guardrails", "Guardrails", run.guardrails),
+        ("memorization", "Memorization", run.memorization),
         ("accuracy", "Accuracy", True),
         ("contrasts", "Contrasts", run.contrasts),
         ("systematicity", "Systematicity", run.gaps),
@@ -135,6 +139,7 @@ def run_part(found: Analysis, anchor: str) -> RunPart:
         headlines=_first_lines(found),
         notices=notices(record, found.rows, answers, int(items.unscored.sum())),
         guardrails=guardrail_part(found.guardrails),
+        memorization=memorization_part(found.memorization),
         accuracy=sections.accuracy_forest(rows, shown, provenance.split_meanings(suite)),
         accuracy_notes=[*_methods(rows), *_room(found)],
         contrasts=sections.contrast_forest(rows),
@@ -156,9 +161,11 @@ def run_part(found: Analysis, anchor: str) -> RunPart:
 
 
 def _first_lines(found: Analysis) -> list[Headline]:
-    """What a persona study found where there is one, else the accuracies."""
+    """What a persona or memorization study found where there is one, else the accuracies."""
     if found.guardrails is not None:
         return study_headlines(found.guardrails)
+    if found.memorization is not None:
+        return memorized.study_headlines(found.memorization)
     return headlines(found.record, found.items, found.rows)
 
 

@@ -15,7 +15,9 @@ from modelmetry.errors import BadInput
 from modelmetry.items import load
 from modelmetry.reports.words import count, size
 from modelmetry.runs.record import RunRecord
-from modelmetry.suites import Suite, names
+from modelmetry.suites import Suite, given, names
+
+_LOGPROBS = {False: "none", True: "answer", "target": "target"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +156,8 @@ def commands(record: RunRecord) -> list[str]:
     suite, changed = record.suite, record.sampling
     models = record.until.models if record.until else (record.model,)
     words = ["modelmetry", "run", suite_word(suite)]
+    for option, value in given(suite).items():
+        words += ["-T", f"{option}={_option(value)}"]
     words += [word for model in models for word in ("--model", model)]
     words += ["--seed", str(record.seed)]
     if record.until is not None:
@@ -166,6 +170,8 @@ def commands(record: RunRecord) -> list[str]:
         words += ["--temperature", f"{changed.temperature:g}"]
     if changed.max_tokens != suite.sampling.max_tokens:
         words += ["--max-tokens", str(changed.max_tokens)]
+    if changed.logprobs != suite.sampling.logprobs:
+        words += ["--logprobs", _LOGPROBS[changed.logprobs]]
     words += model_options(record)
     return [shlex.join(words), shlex.join(["modelmetry", "report", f"runs/{record.id}"])]
 

@@ -23,6 +23,7 @@ from modelmetry.reports.figures import (
     difference_scale,
     share_mark,
 )
+from modelmetry.reports.memorization.growth import GrowthPart, growth_parts
 from modelmetry.reports.resolutions import resolution_forest, resolution_notes
 from modelmetry.reports.sections import Rows
 from modelmetry.reports.systematicity import GapsTogether, gaps_together
@@ -55,6 +56,7 @@ class Together:
         resolution: What the suite resolves; None below two models of one suite.
         resolution_notes: How sure that is, and what would resolve more.
         gaps: Every run's systematicity gaps; None where no suite has them.
+        growth: Memorization along the number of weights, where the back ends told it and it differs.
         editions: The uncertainty budget of one model over several editions; None otherwise.
         editions_notes: What that budget leaves out.
     """
@@ -67,6 +69,7 @@ class Together:
     differences: Forest | None
     note: str
     gaps: GapsTogether | None = None
+    growth: list[GrowthPart] = field(default_factory=list)
     resolution: Forest | None = None
     resolution_notes: list[str] = field(default_factory=list)
     editions: Forest | None = None
@@ -91,11 +94,16 @@ def together(
     return replace(
         _compared(runs, names, compared),
         gaps=gaps,
+        growth=_growth(runs, names) if compared else [],
         resolution=resolution_forest(study.resolutions),
         resolution_notes=resolution_notes(study.resolutions),
         editions=budget_forest(study.budgets),
         editions_notes=budget_notes(runs[0].record, study.budgets),
     )
+
+
+def _growth(runs: Sequence[Analysis], names: Sequence[str]) -> list[GrowthPart]:
+    return growth_parts([(run.record, run.memorization) for run in runs], names)
 
 
 def _compared(

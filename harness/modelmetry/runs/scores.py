@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -37,10 +38,26 @@ COLUMNS: dict[str, tuple[pa.DataType, str]] = {
     "output_tokens": (pa.int32(), "over all turns of a conversation; 0 if unknown"),
     "cost_usd": (pa.float64(), "US dollars by the prices given; 0 without prices"),
     "factors": (_NAMES, "JSON object: declared factor name -> level"),
+    "shown_logprob": (
+        pa.float64(),
+        "ln probability of the text shown, over its tokens that have one; null unless asked for",
+    ),
+    "shown_tokens": (pa.int32(), "how many tokens of the text shown have one"),
+    "target_logprob": (
+        pa.float64(),
+        "of the canonical right answer after the text shown, likewise",
+    ),
+    "target_tokens": (pa.int32(), "how many tokens of that answer have one"),
 }
 """Column -> type and meaning of `scores.parquet`; rows stand in the order of the run's plan."""
 
-SCHEMA = pa.schema([(name, kind) for name, (kind, _) in COLUMNS.items()])
+LOGPROBS = ("shown_logprob", "shown_tokens", "target_logprob", "target_tokens")
+"""Columns that tables made before there were any lack, and that only what reads them needs."""
+
+_TABLE = pa.schema([(name, kind) for name, (kind, _) in COLUMNS.items()])
+
+SCHEMA = pa.schema([field for field in _TABLE if field.name not in LOGPROBS])
+"""The columns without which a table is none of scores."""
 
 _BATCH = 8192
 
@@ -66,7 +83,7 @@ def scored(
 
 
 def score_table(record: RunRecord, store: Store, scorer: str | None = None) -> pa.Table:
-    """The scores of a run in the columns of `SCHEMA`, shape (responses, columns).
+    """The scores of a run in the columns of `COLUMNS`, shape (responses, columns).
 
     Args: see `scored`.
     """
@@ -95,8 +112,18 @@ def score_table(record: RunRecord, store: Store, scorer: str | None = None) -> p
             response.output_tokens,
             response.cost_usd,
             msgspec.json.encode(problem.factors, order="sorted").decode(),
+            *_summed(response.shown_logprobs),
+            *_summed(response.target_logprobs),
         )
     return columns.table()
+
+
+def _summed(logprobs: Sequence[float | None] | None) -> tuple[float | None, int | None]:
+    """Sum and number of those that are there; None for both where none were asked for."""
+    if logprobs is None:
+        return None, None
+    known = [value for value in logprobs if value is not None]
+    return math.fsum(known), len(known)
 
 
 class _Columns:
@@ -112,14 +139,14 @@ class _Columns:
             self._flush()
 
     def _flush(self) -> None:
-        columns = list(zip(*self.rows, strict=True)) or [()] * len(SCHEMA)
+        columns = list(zip(*self.rows, strict=True)) or [()] * len(_TABLE)
         arrays = [
             pa.array(column, pa.string()).dictionary_encode()
             if kind == _NAMES
             else pa.array(column, kind)
-            for column, kind in zip(columns, SCHEMA.types, strict=True)
+            for column, kind in zip(columns, _TABLE.types, strict=True)
         ]
-        self.batches.append(pa.RecordBatch.from_arrays(arrays, schema=SCHEMA))
+        self.batches.append(pa.RecordBatch.from_arrays(arrays, schema=_TABLE))
         self.rows = []
 
     def table(self) -> pa.Table:

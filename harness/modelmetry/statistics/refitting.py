@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,8 +20,11 @@ from modelmetry.statistics.proportions import wilson_bounds
 FitAndScore = Callable[[Codes, Codes], ArrayLike]
 """Takes the rows to fit to and the rows to score, repeats among them; returns a score, or several."""
 
-# Resamples below which their spread is itself uncertain by more than a tenth.
-_FEW_RESAMPLES = 50
+Bounds = tuple[float, float] | None
+"""Lowest and highest possible score, one of which may be infinite; None for none."""
+
+# Resamples below which their spread is itself uncertain by more than a sixth.
+_FEW_RESAMPLES = 20
 
 # Least share of the resamples that must have a score.
 _SCORED = 0.8
@@ -38,7 +42,7 @@ class Refitted:
         test: Rows that were held out, shape (test,).
         clusters: Clusters fitted to, and held out.
         level: Confidence level.
-        bounds: Lowest and highest possible score, or None.
+        bounds: Lowest and highest possible value of each score, or None.
         warnings: Reasons for care that hold for all.
     """
 
@@ -49,7 +53,7 @@ class Refitted:
     test: Codes
     clusters: tuple[int, int]
     level: float
-    bounds: tuple[float, float] | None
+    bounds: tuple[Bounds, ...]
     warnings: tuple[str, ...] = ()
 
     def difference(self, a: int, b: int) -> Estimate:
@@ -61,12 +65,13 @@ class Refitted:
         for name, at in (("a", a), ("b", b)):
             if not 0 <= at < len(self.values):
                 raise ValueError(f"{name}: {at}; allowed: 0 to {len(self.values) - 1}")
-        span = None if self.bounds is None else self.bounds[1] - self.bounds[0]
+        one, two = self.bounds[a], self.bounds[b]
+        span = None if one is None or two is None else (one[0] - two[1], one[1] - two[0])
         return _estimate(
             float(self.values[a] - self.values[b]),
             self.draws[:, a] - self.draws[:, b],
             self,
-            None if span is None else (-span, span),
+            span,
             f"difference of scores {a} and {b}",
         )
 
@@ -75,7 +80,8 @@ class Refitted:
         found = self.difference(a, b)
         if not found.std_error or found.low is None:
             return 1.0
-        return t_p_value(found.value / found.std_error, min(self.clusters) - 1)
+        kept = np.isfinite(self.draws[:, a] - self.draws[:, b]).sum()
+        return t_p_value(found.value / found.std_error, _degrees(self, int(kept)))
 
 
 def refitted(
@@ -87,15 +93,16 @@ def refitted(
     rng: np.random.Generator,
     resamples: int = 200,
     level: float = 0.95,
-    bounds: tuple[float, float] | None = UNIT,
+    bounds: Bounds | Sequence[Bounds] = UNIT,
 ) -> Refitted:
     """Scores of a procedure (fit, then predict), over other training data and other items to score.
 
     The clusters are parted once into those to fit to and those held out. In each resample the clusters of
     either part are drawn again with replacement, the procedure is fitted anew to the first and scored on
     the second. The interval is of Student's t and the spread of the resampled scores, with the clusters of the
-    smaller part less one for degrees of freedom; within bounds it is Wilson's, with as many observations
-    as would have that spread. Few resamples suffice, as no tail is read from them.
+    smaller part or the resamples, whichever are fewer, less one for degrees of freedom; within bounds it is
+    Wilson's, with as many observations as would have that spread. Few resamples suffice, as no tail is read
+    from them, and Student's t allows for what few leave unknown of the spread.
 
     It is about the *expected score of the procedure at this size of training data*, over training sets
     and items like these; an interval for one fitted model on new items (`ranking.roc_auc`) is narrower and
@@ -119,11 +126,12 @@ def refitted(
         rng: Parts and draws the clusters.
         resamples: How many times to fit, >= 2.
         level: Confidence level, in (0, 1).
-        bounds: Lowest and highest possible score, at which intervals are cut; None for none.
+        bounds: Lowest and highest possible score, at which intervals are cut, one of which may be infinite;
+            None for none. A sequence holds those of each score.
 
     Raises:
-        ValueError: No rows, a part without clusters, a cluster in both, numbers out of range, or scores
-            that are no numbers, or outside the bounds.
+        ValueError: No rows, a part without clusters, a cluster in both, numbers out of range, scores that
+            are no numbers, or outside the bounds, or bounds for another number of scores.
     """
     whole("n", n, 1)
     whole("resamples", resamples, 2)
@@ -137,7 +145,9 @@ def refitted(
     values = np.atleast_1d(floats("fit_and_score", fit_and_score(train, test)))
     if values.ndim != 1 or not np.isfinite(values).all():
         raise ValueError(f"fit_and_score: gave {values}; allowed: one or more finite numbers")
-    within("fit_and_score", values, bounds)
+    limits = _limits(bounds, len(values))
+    for value, limit in zip(values, limits, strict=True):
+        within("fit_and_score", np.atleast_1d(value), limit)
     draws = np.full((int(resamples), len(values)), np.nan)
     reason = ""
     for draw in draws:
@@ -161,16 +171,31 @@ def refitted(
         )
     bare = Refitted(
         scores=(), values=values, draws=draws, train=train, test=test,
-        clusters=(len(parts[0]), len(parts[1])), level=level, bounds=bounds, warnings=tuple(warnings),
+        clusters=(len(parts[0]), len(parts[1])), level=level, bounds=limits, warnings=tuple(warnings),
     )  # fmt: skip
     scores = tuple(
-        _estimate(float(value), draws[:, k], bare, bounds, "score")
+        _estimate(float(value), draws[:, k], bare, limits[k], "score")
         for k, value in enumerate(values)
     )
     return Refitted(
         scores=scores, values=values, draws=draws, train=train, test=test, clusters=bare.clusters,
-        level=level, bounds=bounds, warnings=bare.warnings,
+        level=level, bounds=limits, warnings=bare.warnings,
     )  # fmt: skip
+
+
+def _limits(bounds: Bounds | Sequence[Bounds], many: int) -> tuple[Bounds, ...]:
+    """The bounds of each score."""
+    if bounds is None or isinstance(bounds[0], int | float):
+        return (cast("Bounds", bounds),) * many
+    found = tuple(cast("Sequence[Bounds]", bounds))
+    if len(found) != many:
+        raise ValueError(f"bounds: of {len(found)} scores; allowed: {many}, one for each score")
+    return found
+
+
+def _degrees(found: Refitted, kept: int) -> int:
+    """Degrees of freedom of a spread: clusters or resamples less one."""
+    return min(*found.clusters, kept) - 1
 
 
 def _held_out(
@@ -213,7 +238,7 @@ def _estimate(
     value: float,
     draws: Floats,
     found: Refitted,
-    bounds: tuple[float, float] | None,
+    bounds: Bounds,
     what: str,
 ) -> Estimate:
     kept = draws[np.isfinite(draws)]
@@ -229,13 +254,13 @@ def _estimate(
             spread = 0.0
             warnings.append("no resample differs from another: there is no interval")
     bare = spread == 0
-    low = high = value
+    low, high, df = value, value, _degrees(found, len(kept))
     if not bare:
-        low, high = _ends(value, spread, two_sided(found.level, few - 1), bounds)
+        low, high = _ends(value, spread, two_sided(found.level, df), bounds)
     method = f"{what} held out; " + (
         "no interval"
         if bare
-        else f"spread of {len(kept)} refits to resampled clusters, t with {few - 1} df"
+        else f"spread of {len(kept)} refits to resampled clusters, t with {df} df"
     )
     return Estimate(
         value=value,
@@ -250,16 +275,14 @@ def _estimate(
     )
 
 
-def _ends(
-    value: float, spread: float, quantile: float, bounds: tuple[float, float] | None
-) -> tuple[float, float]:
+def _ends(value: float, spread: float, quantile: float, bounds: Bounds) -> tuple[float, float]:
     """Wilson's interval of as many observations as would have this spread; without bounds, of t."""
     if bounds is None:
         return value - quantile * spread, value + quantile * spread
     lowest, width = bounds[0], bounds[1] - bounds[0]
-    share = (value - lowest) / width
+    share = 0.0 if math.isinf(width) else (value - lowest) / width
     worth = share * (1 - share) * (width / spread) ** 2
-    if worth <= 0:
+    if not worth > 0:
         half = quantile * spread
         return max(bounds[0], value - half), min(bounds[1], value + half)
     low, high = wilson_bounds(share, worth, quantile)

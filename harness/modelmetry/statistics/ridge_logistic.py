@@ -28,6 +28,9 @@ _STEPS = 100
 # Loss that a further Newton step would save, per unit of weight, below which the search is over.
 _CONVERGED = 1e-14
 
+# The same for refits, whose logits are then off by some 1e-5.
+_NEAR = 1e-10
+
 # A column whose spread is so small a part of its size is constant but for rounding.
 _CONSTANT = 1e-10
 
@@ -217,10 +220,48 @@ def quick(
     if positives in (0, len(y)):
         return np.full(len(y), _constant(positives, len(y)))
     z, center, scale, varies = _standardized(x, w)
-    gain = near.slopes / near.scale
-    start = np.append(near.intercept + (center - near.center) @ gain, gain * scale * varies)
+    start = _moved(near, center, scale, varies)
     theta, _, _ = climb(y, z, _balanced(w, y) if balanced else w, penalty, start, saved)
     return np.asarray(z @ theta, dtype=np.float64)
+
+
+def again(
+    y: Floats, x: Floats, w: Floats, penalty: float, balanced: bool, near: RidgeLogistic
+) -> RidgeLogistic:
+    """`fit` of checked data without its intervals, searched for from a model of data like these.
+
+    For refits to resamples, which need neither and are many.
+
+    Args:
+        y: Outcomes, 0 or 1, shape (n,).
+        x: Features, shape (n, p).
+        w: Weights, >= 0 and not all 0, shape (n,).
+        penalty: As `fit`.
+        balanced: As `fit`.
+        near: The model to start from.
+    """
+    total, positives = float(w.sum()), float(w @ y)
+    z, center, scale, varies = _standardized(x, w)
+    theta = np.zeros(z.shape[1])
+    constant = positives in (0, total)
+    warnings = ()
+    if constant:
+        theta[0] = _constant(positives, total)
+    else:
+        weights = _balanced(w, y) if balanced else w
+        start = _moved(near, center, scale, varies)
+        theta, _, done = climb(y, z, weights, penalty, start, _NEAR)
+        warnings = () if done else ("the search did not end: the slopes are rough",)
+    return RidgeLogistic(
+        intercept=float(theta[0]), slopes=theta[1:], center=center, scale=scale, coefficients=(),
+        n=len(y), positives=positives, constant=constant, warnings=warnings,
+    )  # fmt: skip
+
+
+def _moved(near: RidgeLogistic, center: Floats, scale: Floats, varies: np.ndarray) -> Floats:
+    """Intercept and slopes of a model where features are standardized otherwise."""
+    gain = near.slopes / near.scale
+    return np.append(near.intercept + (center - near.center) @ gain, gain * scale * varies)
 
 
 def _constant(positives: float, total: float) -> float:

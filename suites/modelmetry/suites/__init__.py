@@ -2,6 +2,7 @@
 
 from modelmetry.suites.edition import Edition, is_edition, read_edition, write
 from modelmetry.suites.exports import Form, export
+from modelmetry.suites.needs import given, needs
 from modelmetry.suites.reader import generator_of, names, question, read
 from modelmetry.suites.render import asked, edition, in_words, item_count, items, render, wanted
 from modelmetry.suites.suite import Contrast, Prompt, Suite, Task
@@ -17,11 +18,13 @@ __all__ = [
     "edition",
     "export",
     "generator_of",
+    "given",
     "in_words",
     "is_edition",
     "item_count",
     "items",
     "names",
+    "needs",
     "question",
     "read",
     "read_edition",

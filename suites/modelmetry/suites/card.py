@@ -14,7 +14,7 @@ from modelmetry.suites.suite import Suite
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
 
 
-def card(suite: Suite, seed: Seed, edition: str, count: int) -> str:
+def card(suite: Suite, seed: Seed, edition: str, count: int, canary: str) -> str:
     """The card's Markdown, with the YAML block that `datasets.load_dataset` reads.
 
     Args:
@@ -22,6 +22,7 @@ def card(suite: Suite, seed: Seed, edition: str, count: int) -> str:
         seed: The edition's seed.
         edition: The edition's name.
         count: Number of items.
+        canary: The sentence that stands in every row.
     """
     head: dict[str, Any] = {
         "pretty_name": f"{suite.name} ({edition})",
@@ -46,7 +47,8 @@ def card(suite: Suite, seed: Seed, edition: str, count: int) -> str:
         ],
     }
     front = yaml.safe_dump(head, sort_keys=False, allow_unicode=True)
-    return f"---\n{front}---\n\n# {suite.name}, edition {edition}\n\n{_body(suite, seed, count)}"
+    body = _body(suite, seed, count, canary)
+    return f"---\n{front}---\n\n# {suite.name}, edition {edition}\n\n{body}"
 
 
 def split_file(task: str, split: str, number: str = "") -> str:
@@ -71,9 +73,11 @@ def _painted(painters: Mapping[str, int]) -> str:
     )
 
 
-def _body(suite: Suite, seed: Seed, count: int) -> str:
+def _body(suite: Suite, seed: Seed, count: int, canary: str) -> str:
     lines = [
         suite.question,
+        "",
+        canary,
         "",
         (
             f"{count} items, made by modelmetry from suite `{suite.name}` version {suite.version} "
@@ -102,7 +106,10 @@ def _body(suite: Suite, seed: Seed, count: int) -> str:
             "Each row is one item: a problem under one wording. `prompt` is what a model reads, "
             "`answer` the canonical right answer, `answers` all accepted texts, `choices` the admitted "
             "ones where they are listed, `chance` the probability that a uniform guess is right, "
-            "`factors` the levels of the problem's factors, and `item` the whole item as JSON."
+            "`factors` the levels of the problem's factors, `item` the whole item as JSON, and `canary` the "
+            "sentence above: leave out of training data whatever holds it, and keep it where you copy rows. "
+            "Whether a model has seen this edition all the same is asked with "
+            "`modelmetry run contamination -T edition=FOLDER`."
         ),
         "",
     ]

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from modelmetry.errors import BadInput, cannot_write
 from modelmetry.items import Item, Seed, content_hash
+from modelmetry.memory.canary import edition_canary
 from modelmetry.suites.card import card
 from modelmetry.suites.render import edition as edition_name
 from modelmetry.suites.render import items
@@ -35,6 +37,9 @@ class Manifest:
         limit: Most problems per split, or None.
         item_count: Number of items in all files.
         files: Relative path -> SHA-256 (hex) of every other file.
+        canary: A sentence with a GUID, which stands in the card and in every row, too: a model that can
+            go on with it has seen the edition. Unset for editions made before there was one, so that their
+            checksums hold.
         digest: SHA-256 (hex) of all of the above.
         format: Version of the folder's layout.
     """
@@ -45,6 +50,7 @@ class Manifest:
     limit: int | None
     item_count: int
     files: Mapping[str, str]
+    canary: str | UnsetType = UNSET
     digest: str = ""
     format: Literal[1] = 1
 
@@ -109,13 +115,15 @@ def write(
         ModelmetryError: Writing failed.
     """
     name = edition_name(suite, seed, limit)
+    canary = edition_canary(suite.name, suite.version, name)
     folder = out / f"{suite.name}-{name}"
     if folder.exists():
         raise BadInput(f"{folder}: exists already; allowed: a new --out folder, or delete it")
     try:
         folder.mkdir(parents=True)
-        count = write_tables(folder, suite, items(suite, seed, limit), processes)
-        (folder / "README.md").write_text(card(suite, seed, name, count), encoding="utf-8")
+        count = write_tables(folder, suite, items(suite, seed, limit), canary, processes)
+        text = card(suite, seed, name, count, canary)
+        (folder / "README.md").write_text(text, encoding="utf-8")
         if certificate is not None:
             (folder / "certificate.json").write_bytes(certificate)
         manifest = Manifest(
@@ -128,9 +136,9 @@ def write(
             files={
                 str(path.relative_to(folder).as_posix()): _sha256(path) for path in _all(folder)
             },
+            canary=canary,
         ).sealed()
-        text = msgspec.json.format(_encode(manifest), indent=2)
-        (folder / MANIFEST).write_bytes(text + b"\n")
+        (folder / MANIFEST).write_bytes(msgspec.json.format(_encode(manifest), indent=2) + b"\n")
     except OSError as error:
         raise cannot_write(folder, error) from error
     return Edition(folder=folder, manifest=manifest)

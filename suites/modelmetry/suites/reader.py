@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterable, Mapping, Sequence
 from functools import cache
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 import msgspec
 import yaml
@@ -17,6 +17,7 @@ from msgspec import UNSET
 from modelmetry.errors import BadInput
 from modelmetry.items import Generator, Seed, load
 from modelmetry.models import Sampling
+from modelmetry.suites import options
 from modelmetry.suites.suite import Contrast, Prompt, Suite, Task
 from modelmetry.suites.templates import check_template, is_template
 
@@ -27,6 +28,11 @@ _SUITE_KEYS = ("version", "tasks", "sampling", "repeats", "primary", "contrasts"
 _TASK_KEYS = ("generator", "options", "scorer", "splits", "prompts")
 _PROMPT_KEYS = ("turns", "template", "format", "shots", "system", "stop")
 _SAMPLING_KEYS = tuple(field.name for field in dataclasses.fields(Sampling))
+_ALL = "all"
+"""Number of problems of a split: all that there are, up to `_MOST`."""
+
+_MOST = 10_000_000
+
 _KEBAB = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -41,12 +47,15 @@ def question(name: str) -> str:
     return _Reader(path, path.read_text(encoding="utf-8")).question()
 
 
-def read(name: str | Path) -> Suite:
+def read(name: str | Path, given: Mapping[str, Any] | None = None) -> Suite:
     """Read and validate a suite.
 
     Args:
         name: A packaged suite's name, or the path of a `.yaml` file; templates are looked for in
             the `prompts` folder beside the file, then among the packaged ones.
+        given: Options of its generators in place of the file's own, by name, as values or as text;
+            lists and mappings are JSON when given as text. Every task whose generator has an option of
+            that name takes it, and the edition is named by what is asked, as ever.
 
     Raises:
         BadInput: Anything is wrong; the line names the file, the key and what is allowed.
@@ -56,7 +65,7 @@ def read(name: str | Path) -> Suite:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: cannot be read: {error}; allowed: a UTF-8 YAML file") from error
-    return _Reader(path, text).suite()
+    return _Reader(path, text, given or {}).suite()
 
 
 def generator_of(task: Task) -> Generator:
@@ -65,8 +74,8 @@ def generator_of(task: Task) -> Generator:
 
 
 @cache
-def _generator(name: str, options: bytes) -> Generator:
-    return _build(load("generators", name), msgspec.json.decode(options), name)
+def _generator(name: str, given: bytes) -> Generator:
+    return options.build(load("generators", name), msgspec.json.decode(given), name)
 
 
 def _find(name: str) -> Path:
@@ -104,9 +113,11 @@ class _UniqueKeys(yaml.SafeLoader):
 class _Reader:
     """One file being read; every complaint starts with the file and the key."""
 
-    def __init__(self, path: Path, text: str) -> None:
+    def __init__(self, path: Path, text: str, given: Mapping[str, Any] | None = None) -> None:
         self.path = path
         self.text = text
+        self.given = {name.replace("-", "_"): value for name, value in (given or {}).items()}
+        self.known: dict[str, None] = {}
 
     def fail(self, key: str, what: str) -> BadInput:
         return BadInput(f"{self.path}: {key}: {what}" if key else f"{self.path}: {what}")
@@ -122,6 +133,10 @@ class _Reader:
         )
         if not tasks:
             raise self.fail("tasks", "there is none; allowed: one or more tasks")
+        for option in self.given:
+            if option not in self.known:
+                allowed = ", ".join(self.known) or "none, as its generators have no options"
+                raise self.fail("-T", f"no option {option!r}; allowed: {allowed}")
         suite = Suite(
             name=name,
             version=self._integer("version", document["version"], 1),
@@ -169,7 +184,8 @@ class _Reader:
             raise self.fail(key, "the name is not kebab-case")
         required = ("generator", "scorer", "splits", "prompts")
         body = self._mapping(key, value, _TASK_KEYS, required=required)
-        generator = self._generator(key, body)
+        own = self._options(key, body)
+        generator = self._generator(key, str(body["generator"]), own)
         load("scorers", str(body["scorer"]), where=f"{self.path}: {key}.scorer")
         splits = self._splits(f"{key}.splits", body["splits"], generator)
         prompts = tuple(
@@ -183,7 +199,7 @@ class _Reader:
         return Task(
             name=name,
             generator=str(body["generator"]),
-            options=dict(body.get("options") or {}),
+            options=own,
             splits=splits,
             prompts=prompts,
             scorer=str(body["scorer"]),
@@ -193,34 +209,55 @@ class _Reader:
             fingerprint=generator.fingerprint(),
         )
 
-    def _generator(self, key: str, body: Mapping[str, Any]) -> Generator:
+    def _options(self, key: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A task's options: the file's own, and what was given in their place."""
         name = str(body["generator"])
-        options = self._mapping(f"{key}.options", body.get("options") or {})
+        own = self._mapping(f"{key}.options", body.get("options") or {})
         kind = load("generators", name, where=f"{self.path}: {key}.generator")
         if not (isinstance(kind, type) and issubclass(kind, Generator)):
             raise self.fail(f"{key}.generator", f"{name} is installed but is not a Generator")
+        known = options.names(kind)
+        self.known |= dict.fromkeys(known)
         try:
-            _build(kind, options, name)
+            for option in (name for name in known if name in self.given):
+                own[option] = options.converted(kind, option, self.given[option], name)
+        except BadInput as error:
+            raise self.fail("-T", str(error)) from error
+        return own
+
+    def _generator(self, key: str, name: str, own: Mapping[str, Any]) -> Generator:
+        try:
+            options.build(load("generators", name), own, name)
         except BadInput as error:
             raise self.fail(f"{key}.options", str(error)) from error
-        return _generator(name, msgspec.json.encode(dict(options), order="sorted"))
+        return _generator(name, msgspec.json.encode(dict(own), order="sorted"))
 
     def _splits(self, key: str, value: Any, generator: Generator) -> dict[str, int]:
         splits = self._mapping(key, value, tuple(generator.splits))
         if not splits:
             raise self.fail(key, f"there is none; allowed: {', '.join(generator.splits)}")
         for split, count in splits.items():
-            self._integer(f"{key}.{split}", count, 1)
+            if count != _ALL:
+                self._integer(f"{key}.{split}", count, 1, f" or {_ALL}")
             try:
                 held = generator.count(split)
             except BadInput as error:
                 raise self.fail(f"{key}.{split}", str(error)) from error
-            if count > held:
+            if count == _ALL and held <= _MOST:
+                splits[split] = held
+            elif count == _ALL:
+                raise self.fail(f"{key}.{split}", f"all {held}; allowed: a number, beyond {_MOST}")
+            elif held < count and generator.needs:
+                # What a user brings may hold fewer problems than a suite asks for, or none of a split.
+                splits[split] = held
+            elif count > held:
                 raise self.fail(
                     f"{key}.{split}",
                     f"{count} distinct problems are wanted; the space holds {held}",
                 )
-        return dict(splits)
+        if not any(splits.values()):
+            raise self.fail(key, f"no problems for {', '.join(splits)}; allowed: one or more")
+        return {split: count for split, count in splits.items() if count}
 
     def _disjoint(self, key: str, generator: Generator, splits: Iterable[str]) -> None:
         for a, b in combinations(splits, 2):
@@ -323,7 +360,7 @@ class _Reader:
         required: Sequence[str] = (),
     ) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise self.fail(key, f"{_show(value)} is not a mapping of keys to values")
+            raise self.fail(key, f"{options.shown(value)} is not a mapping of keys to values")
         body = {str(name): entry for name, entry in value.items()}
         if allowed is not None and (unknown := [name for name in body if name not in allowed]):
             where = f"{key}.{unknown[0]}" if key else unknown[0]
@@ -334,9 +371,9 @@ class _Reader:
                 raise self.fail(where, f"missing; needed: {', '.join(required)}")
         return body
 
-    def _integer(self, key: str, value: Any, least: int) -> int:
+    def _integer(self, key: str, value: Any, least: int, more: str = "") -> int:
         if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise self.fail(key, f"{_show(value)}; allowed: integers from {least}")
+            raise self.fail(key, f"{options.shown(value)}; allowed: integers from {least}{more}")
         return value
 
     def _texts(self, key: str, value: Any) -> tuple[str, ...]:
@@ -344,7 +381,9 @@ class _Reader:
         if not isinstance(listed, list | tuple) or not all(
             isinstance(text, str) and text for text in listed
         ):
-            raise self.fail(key, f"{_show(value)}; allowed: a text or a list of texts, none empty")
+            raise self.fail(
+                key, f"{options.shown(value)}; allowed: a text or a list of texts, none empty"
+            )
         return tuple(listed)
 
     def _labels(
@@ -352,30 +391,8 @@ class _Reader:
     ) -> tuple[str, ...]:
         labels = self._texts(key, value)
         if count is not None and len(labels) != count:
-            raise self.fail(key, f"{_show(value)}; allowed: {count} split labels")
+            raise self.fail(key, f"{options.shown(value)}; allowed: {count} split labels")
         for label in labels:
             if label not in allowed:
                 raise self.fail(key, f"unknown split {label!r}; allowed: {', '.join(allowed)}")
         return labels
-
-
-def _show(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _build(kind: type[Generator], options: Mapping[str, Any], name: str) -> Generator:
-    """A generator with its options, each converted to its field's type."""
-    hints = get_type_hints(kind)
-    allowed = [field.name for field in dataclasses.fields(kind)]  # type: ignore[arg-type]
-    values: dict[str, Any] = {}
-    for option, value in options.items():
-        if option not in allowed:
-            raise BadInput(f"{name}: unknown option {option!r}; allowed: {', '.join(allowed)}")
-        try:
-            values[option] = msgspec.convert(value, hints[option])
-        except msgspec.ValidationError as error:
-            choices = get_args(hints[option]) if get_origin(hints[option]) is Literal else ()
-            why = f"; allowed: {', '.join(map(str, choices))}" if choices else f": {error}"
-            raise BadInput(f"{name}: option {option} is {_show(value)}{why}") from error
-    return kind(**values)

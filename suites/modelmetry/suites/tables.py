@@ -38,7 +38,11 @@ Painted = tuple[tuple[str, bytes], ...]
 
 
 def write_tables(
-    folder: Path, suite: Suite, items: Iterable[Item], processes: int | None = None
+    folder: Path,
+    suite: Suite,
+    items: Iterable[Item],
+    canary: str,
+    processes: int | None = None,
 ) -> int:
     """Stream items into Parquet files, per task and split; returns how many items.
 
@@ -49,6 +53,7 @@ def write_tables(
         folder: The edition's folder.
         suite: The suite.
         items: Its items, in order.
+        canary: The sentence that every row holds; within a row group it is stored once.
         processes: How many paint; the bytes do not depend on it.
     """
     tasks = {task.name: bool(task.painters) for task in suite.tasks}
@@ -62,7 +67,7 @@ def write_tables(
                     seeing = tasks[item.task]
                     schema = _schema(pictures=seeing)
                     files[key] = Rows(folder / split_file(*key), schema, pictures=seeing)
-                files[key].add(_row(count, item), pictures)
+                files[key].add({**_row(count, item), "canary": canary}, pictures)
                 count += 1
                 if sum(each.buffered for each in files.values()) > BUFFERED:
                     max(files.values(), key=lambda each: each.buffered).flush()
@@ -183,6 +188,7 @@ def _schema(*, pictures: bool) -> pa.Schema:
             ("chance", pa.float64()),
             ("position", pa.int64()),
             ("item", pa.string()),
+            ("canary", pa.string()),
         ]
     )
     return with_images(schema) if pictures else schema

@@ -2,14 +2,16 @@
 
 A template shows a picture by the filter `paint`: `{{ scene | paint }}`, or `{{ scene |
 paint("photo") }}` for another painter; in a later turn of a conversation `{{ reply(1) }}` quotes
-the model's first reply. What it makes is text with pictures and quotations in between.
+the model's first reply. What it makes is text with pictures and quotations in between, stripped;
+`{{ prompt | verbatim }}` keeps the white space that a text begins and ends with.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,15 @@ def paint(recipe: object, painter: str = _PAINTER) -> str:
     return f"{_EDGE}{_OWN}{canonical_json(picture).decode()}{_EDGE}"
 
 
+def verbatim(text: object) -> str:
+    """The filter: the text's JSON between two marks, so that nobody strips it."""
+    if not isinstance(text, str) or not text:
+        raise TemplateRuntimeError(f"`verbatim` of {text!r}; allowed: a text that is not empty")
+    if _OWN in text:
+        raise TemplateRuntimeError("`verbatim` of a picture or a quoted reply; allowed: a text")
+    return f"{_EDGE}{_OWN}{canonical_json(text).decode()}{_EDGE}"
+
+
 def quoted(number: int) -> str:
     """The function `reply`: a mark for the model's reply of a number, from 1."""
     if not isinstance(number, int) or isinstance(number, bool) or number < 1:
@@ -50,8 +61,10 @@ _ENVIRONMENT = ImmutableSandboxedEnvironment(
     undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False
 )
 _ENVIRONMENT.filters["paint"] = paint
+_ENVIRONMENT.filters["verbatim"] = verbatim
 _ENVIRONMENT.globals[_REPLY] = quoted
 _picture = msgspec.json.Decoder(Picture).decode
+_text = msgspec.json.Decoder(str).decode
 
 # What an expression in a template can raise; the sandbox answers for the rest.
 _FAULTS = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
@@ -89,6 +102,8 @@ def is_template(text: str) -> bool:
 
 def rendered(where: str | Path, source: str, fields: Mapping[str, Any]) -> tuple[Part, ...]:
     """What a template makes of a problem's fields: text, stripped, and pictures, in order.
+
+    White space that a `verbatim` text begins and ends with is left.
 
     Args:
         where: Names the template in the error line.
@@ -148,32 +163,50 @@ def _cut(where: str | Path, text: str) -> tuple[Part, ...]:
     """The parts of a rendered text that holds marks; every second piece is one."""
     pieces = text.split(_EDGE)
     try:
-        # Blanks alone say nothing, and some servers refuse a part that holds nothing else.
-        parts = [
-            _marked(piece) if place % 2 else Part(text=piece)
-            for place, piece in enumerate(pieces)
-            if place % 2 or piece.strip()
-        ]
+        found = [_marked(piece) if place % 2 else piece for place, piece in enumerate(pieces)]
     except msgspec.DecodeError:
-        parts = []
-    if not parts or len(pieces) % 2 == 0:
+        found = []
+    if not found or len(pieces) % 2 == 0:
         raise BadInput(
-            f"{where}: a picture was changed after `paint`, or a field holds a NUL character, or a quoted "
-            "reply was changed; allowed: `paint` as the last filter, as in {{ scene | paint }}"
+            f"{where}: a picture was changed after `paint`, or a text after `verbatim`, or a field holds "
+            "a NUL character, or a quoted reply was changed; allowed: `paint` and `verbatim` as the last "
+            "filter, as in {{ scene | paint }}"
         )
-    return tuple(parts)
+    return tuple(_joined(found))
 
 
 def _marked(piece: str) -> Part:
-    """The picture or the quotation of a mark."""
+    """The picture, the quotation or the text of a mark."""
     mark = piece.removeprefix(_OWN)
     if mark == piece:
         raise msgspec.DecodeError("written by somebody else")
     if mark.isdecimal():
         return reply(int(mark))
+    if mark.startswith('"'):
+        return Part(text=_text(mark))
     picture = _picture(mark)
     # The address is that of all that is in the picture, so what stands for it betrays nothing.
     return Part(kind="image", text=f"[picture {picture.address[:8]}]", image=picture)
+
+
+def _joined(found: Iterable[Part | str]) -> Iterator[Part]:
+    """Parts, and the texts between them, of which those that follow each other are one.
+
+    Blanks alone between pictures say nothing, and some servers refuse a part that holds nothing else;
+    those of a `verbatim` text were asked for.
+    """
+    for is_text, run in groupby(found, key=_is_text):
+        pieces = list(run)
+        if not is_text:
+            yield from (piece for piece in pieces if isinstance(piece, Part))
+            continue
+        text = "".join(piece if isinstance(piece, str) else piece.text for piece in pieces)
+        if text.strip() or any(isinstance(piece, Part) for piece in pieces):
+            yield Part(text=text)
+
+
+def _is_text(piece: Part | str) -> bool:
+    return isinstance(piece, str) or piece.kind == "text"
 
 
 def _check_quotations(path: str | Path, tree: nodes.Template, replies: int) -> None:

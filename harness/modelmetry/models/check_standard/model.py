@@ -69,6 +69,7 @@ class CheckStandard(Model):
 
     provider: ClassVar[str] = "reference"
     max_connections: ClassVar[int] = 4
+    scores_texts: ClassVar[bool] = True
 
     @cached_property
     def llama(self) -> Llama:
@@ -122,27 +123,58 @@ class CheckStandard(Model):
         """Answer now, in this thread.
 
         Raises:
-            BadInput: The prompt shows a picture.
-            Rejected: The prompt is empty, or leaves no room for an answer.
+            BadInput: The prompt shows a picture, or is a chat whose log-probabilities are asked for.
+            Rejected: The prompt is empty, or leaves no room for an answer; or the right answer has none.
         """
         started = time.perf_counter()
+        laid = self._laid(request) if request.sampling.logprobs == "target" else None
         ids = self.tokenizer.encode(prompt(request.item))
         if not 0 < len(ids) < self.llama.context:
             raise Rejected(
                 f"{self.spec}: a prompt of {len(ids)} tokens; allowed: 1 to {self.llama.context - 1}"
             )
         done = self.generate(ids, request.sampling, request.seed)
+        given = len(ids) + (len(laid[0]) if laid else 0)
+        shown, target = self.score(*laid) if laid else (None, None)
         return Response(
             request_key=request.key,
             text=done.text,
             finish=done.finish,
             logprobs=done.logprobs if request.sampling.logprobs else None,
+            shown_logprobs=shown,
+            target_logprobs=target,
             latency_s=time.perf_counter() - started,
-            input_tokens=len(ids),
+            input_tokens=given,
             output_tokens=len(done.logprobs),
-            cost_usd=self.cost(len(ids), len(done.logprobs)),
+            cost_usd=self.cost(given, len(done.logprobs)),
             received_at=time.time(),
         )
+
+    def _laid(self, request: Request) -> tuple[list[int], int]:
+        """Tokens of the text shown and the right answer, and how many of them are not of the answer."""
+        whole = request.scored_text
+        ids = self.tokenizer.encode(whole)
+        if len(ids) > self.llama.context:
+            raise Rejected(
+                f"{self.spec}: the text shown and the right answer have {len(ids)} tokens; allowed: up to "
+                f"{self.llama.context}"
+            )
+        size = len(request.item.text.encode("utf-8", errors="replace"))
+        return ids, sum(start < size for start in self.tokenizer.starts(ids))
+
+    def score(
+        self, ids: list[int], first: int
+    ) -> tuple[tuple[float | None, ...], tuple[float, ...]]:
+        """Log-probability of each token before the place `first`, and of each from there on.
+
+        The first token of all has none, as nothing precedes it.
+        """
+        llama = self.llama
+        logits = llama.logits(llama.extend(llama.cache(len(ids)), ids)[:-1])
+        values = [
+            float(_log_softmax(row)[token]) for row, token in zip(logits, ids[1:], strict=True)
+        ]
+        return (None, *values[: first - 1]), tuple(values[first - 1 :])
 
     def generate(self, ids: list[int], sampling: Sampling, seed: int) -> Generated:
         """Continue token ids until the end token, a stop text, `max_tokens` or a full context."""

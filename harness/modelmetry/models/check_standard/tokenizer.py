@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Self
 
@@ -85,6 +86,11 @@ class Tokenizer:
                 known = self.words.get(data)
                 ids += [known] if known is not None else [self.words[bytes([b])] for b in data]
         return ids
+
+    def starts(self, ids: Sequence[int]) -> list[int]:
+        """How many bytes of UTF-8 stand before each token."""
+        named = {number: len(token) for token, number in self.special.items()}
+        return [0, *accumulate(named.get(i, len(self.bytes_of[i])) for i in ids[:-1])]
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of token ids, special tokens left out; broken UTF-8 becomes U+FFFD."""

@@ -1,0 +1,1 @@
+"""The section of the report on a memorization study: its words, forests, charts and tables."""
