@@ -54,11 +54,11 @@ tasks:
 EARLIER, PUBLISHED, FRESH, UNREAD = 11, 7, 8, 9
 """Seeds of the editions: read by both before, by the one, by its twin, by neither."""
 
-CONTEXT, WIDTH, LAYERS, HEADS, VOCABULARY = 384, 96, 2, 4, 512
-BATCH, RATE = 3, 4e-3
+CONTEXT, WIDTH, LAYERS, HEADS, VOCABULARY = 192, 128, 2, 4, 512
+BATCH, RATE = 2, 4e-3
 END = "<|endoftext|>"
 
-ASKED = {"stretch": 170, "orders": 7, "references": 127}
+ASKED = {"stretch": 110, "orders": 7, "references": 127}
 FLAGS = ["--max-tokens", "40", "--logprobs", "target"]
 
 
@@ -145,7 +145,7 @@ def main() -> None:
     """Make the editions, train, ask, and say what came out."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, help="Folder to keep everything in.")
-    parser.add_argument("--passes", type=int, default=100, help="How often an edition is read.")
+    parser.add_argument("--passes", type=int, default=60, help="How often an edition is read.")
     given = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(1)

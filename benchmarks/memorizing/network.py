@@ -51,12 +51,12 @@ def train(
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=0.0, betas=(0.9, 0.98), weight_decay=0.01, fused=True
     )
-    kept, each = recipe.steps(len(data)), len(data) // recipe.batch
+    kept = recipe.steps(len(data))
     losses: list[float] = []
-    for step in range(kept[-1]):
+    for step, batch in enumerate(recipe.batches(len(data))):
         for group in optimizer.param_groups:
             group["lr"] = _rate(step, kept[-1], recipe) * 64 / size.hidden
-        shown = data[step % each * recipe.batch :][: recipe.batch]
+        shown = data[batch]
         logits = model(input_ids=shown[:, :-1], use_cache=False).logits
         loss = cross_entropy(logits.flatten(0, 1), shown[:, 1:].flatten())
         optimizer.zero_grad()

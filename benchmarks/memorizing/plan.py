@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,8 +32,14 @@ class Recipe:
     seed: int = 1
 
     def steps(self, documents: int) -> tuple[int, ...]:
-        """After how many steps each checkpoint is kept; a batch that is not full is left out."""
+        """After how many steps each checkpoint is kept."""
         return tuple(passes * (documents // self.batch) for passes in self.kept)
+
+    def batches(self, documents: int) -> Iterator[slice]:
+        """Which documents are read in each step; a batch that would not be full is left out."""
+        for _ in range(self.kept[-1]):
+            for first in range(0, documents - self.batch + 1, self.batch):
+                yield slice(first, first + self.batch)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

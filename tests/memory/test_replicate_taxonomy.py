@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def checkpoint(size: Size, passes: int, weights: int) -> Checkpoint:
         cpu_s=10.0,
         model=f"models/{size.name}/step-{100 * passes}",
     )
+
+
+def test_each_pass_reads_the_corpus_in_its_order():
+    """Batches follow each other through every pass, and checkpoints are kept where passes end."""
+    recipe = Recipe(kept=(1, 3), batch=4)
+    read = [list(range(14)[batch]) for batch in recipe.batches(14)]
+    assert list(chain(*read)) == 3 * list(range(12))
+    assert recipe.steps(14) == (3, 9)
+    assert len(read) == 9
 
 
 def test_extraction_that_rises_with_duplicates_is_not_called_falling():
