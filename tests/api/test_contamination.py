@@ -165,6 +165,7 @@ def test_the_differences_are_those_planted(folder: Path, readers: dict[str, list
     assert read.order.beyond is not None
     assert read.order.beyond.gain.value == pytest.approx(4, abs=1.2)
     assert read.order.orders == 4
+    assert sum("fresh items are in the published edition" in line for line in read.warnings) == 1
     said = "\n".join(sentences(read))
     for words in ("2 fresh editions", "rank 1 of 41", "smallest detectable", "nats"):
         assert words in said

@@ -248,3 +248,13 @@ def test_a_tokenizer_of_a_file_neither_adds_nor_cuts(trained: tuple[Path, Coder]
     (folder / "tokenizer.json").write_text("{}")
     with pytest.raises(BadInput, match="no tokenizer: "):
         coder(str(folder))
+
+
+def test_a_folder_of_probes_is_no_shard(tmp_path: Path) -> None:
+    """Probes beside the shards they were drawn from would be counted once more."""
+    jsonl(tmp_path / "a.jsonl", [{"text": "a b"}])
+    pq.write_table(pa.table({"text": ["c"]}), tmp_path / "probes.parquet")
+    assert len(opened([tmp_path], coder("words"))) == 2
+    (tmp_path / "probes.json").write_text("{}")
+    with pytest.raises(BadInput, match=r"holds probes, .*; allowed: a folder of shards alone"):
+        opened([tmp_path], coder("words"))

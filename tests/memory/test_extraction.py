@@ -116,6 +116,18 @@ def test_fingerprints_tell_probes_apart(folder: Path, tmp_path: Path) -> None:
     assert Extraction(probes=str(tmp_path / "other")).fingerprint() != mine
 
 
+@pytest.mark.parametrize("column", ["prompt", "tail", "continuation", "cluster"])
+def test_fingerprints_see_every_text(column: str, folder: Path, tmp_path: Path) -> None:
+    """One other text in the last row gives another fingerprint."""
+    table = pq.read_table(folder / "probes.parquet")
+    texts = [*table[column].to_pylist()[:-1], "another"]
+    place = table.column_names.index(column)
+    other = table.set_column(place, table.schema.field(column), pa.array(texts, pa.string()))
+    write(tmp_path / "other", other, read(folder).record, None)
+    mine = Extraction(probes=str(folder)).fingerprint()
+    assert Extraction(probes=str(tmp_path / "other")).fingerprint() != mine
+
+
 def test_what_was_changed_is_refused(folder: Path) -> None:
     """No folder, no record, another table or none: one line each, with what is allowed."""
     record, table = (folder / "probes.json").read_bytes(), (folder / "probes.parquet").read_bytes()
@@ -133,6 +145,11 @@ def test_what_was_changed_is_refused(folder: Path) -> None:
         ),
         ("probes.json", record[:-9], r"probes.json: no record of probes: "),
         ("probes.json", record.replace(b'"format": 1', b'"format": 2'), r"no record of probes: "),
+        (
+            "probes.json",
+            record.replace(b'"seed": 0', b'"seed": 1'),
+            r"probes.json: was changed; allowed: the record as it was written",
+        ),
     ]
     for name, body, line in cases:
         (folder / "probes.json").write_bytes(record)

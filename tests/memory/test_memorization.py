@@ -49,6 +49,32 @@ def test_planted_and_twin_of_one_index_are_a_pair() -> None:
         assert planted.target != twin.target
 
 
+def test_every_other_pair_has_near_copies() -> None:
+    """The planted sequence's factor says how many stand in the corpus; the twin has none."""
+    near = [planted.factors["near"] for planted in _all(SMALL, "planted")]
+    assert set(near) == {0, 2}
+    assert near.count(2) == pytest.approx(len(near) / 2, rel=0.25)
+    told = {s.tokens[:8]: s.near for s in SMALL.laboratory.planted()}
+    for planted in _all(SMALL, "planted"):
+        prompt = SMALL.laboratory.vocabulary.tokens(str(planted.fields["prompt"]))
+        assert planted.factors["near"] == told[prompt]
+
+
+def test_train_is_a_random_fifth_of_each_kind() -> None:
+    """Its pairs come from everywhere in the order in which they were planted, not from one end."""
+    train, places = {p.cluster for p in _all(SMALL, "train")}, []
+    kinds: dict[tuple[object, ...], list[str]] = {}
+    for s in SMALL.laboratory.planted():
+        if s.duplicates:
+            pair = s.id.rpartition("/")[0]
+            kinds.setdefault((s.duplicates, s.canary, s.template), []).append(pair)
+    for pairs in kinds.values():
+        places += [(i + 0.5) / len(pairs) for i, pair in enumerate(pairs) if pair in train]
+    assert 0.35 < np.mean(places) < 0.65
+    assert min(places) < 0.25
+    assert max(places) > 0.75
+
+
 def test_prompt_and_target_are_the_sequence() -> None:
     """Joined as they are they read as the corpus has them; the tail is the prompt's later half."""
     odd = Memorization(k=9, documents=8000)

@@ -60,3 +60,10 @@ def test_blocks_without_enough_orders_are_left_out(stretch: int, ways: int) -> N
     """Two units have two ways, one has one: neither will do."""
     assert blocks([0] * 8, [10] * 8, stretch, ways) == []
     assert blocks([], [], stretch, ways) == []
+
+
+def test_more_orders_than_there_are_is_refused() -> None:
+    """Two units of one stratum have one other order, and no second."""
+    assert len(orders((0, 0), 1, "")) == 2
+    with pytest.raises(ValueError, match="orders: 2; allowed: fewer than 2"):
+        orders((0, 0), 2, "")

@@ -236,6 +236,20 @@ def test_counts_that_do_not_fit_are_not_used():
         read(BYTES, "é", "ü x", text_offset=None, counted=2, drop=("usage",))
 
 
+def test_more_log_probabilities_than_tokens_are_not_used():
+    """Beyond those of the text there is one at most, of the token generated."""
+    for beyond in (0, 1, 2):
+        told = {"counted": 2, "token_logprobs": [None, -1.0, -2.0, *[-3.0] * beyond]}
+        if beyond < 2:
+            found = read(
+                ["a", " b", " c", "!"], "a b", " c", drop=("tokens", "text_offset"), **told
+            )
+            assert (found.shown, found.target) == ((None, -1.0), (-2.0,))
+            continue
+        with pytest.raises(echo.Unscored, match="not those of the text"):
+            read(["a", " b", " c", "!"], "a b", " c", drop=("tokens", "text_offset"), **told)
+
+
 def test_minus_infinity_is_a_number(model, stub, asking, ask):
     """What servers cannot write in JSON: null beyond the first token."""
     stub.echoes(words, token_logprobs=[None, -1.0, None, -2.0, None, -3.0, -4.0, -5.0])
@@ -303,6 +317,8 @@ GOOD = {"choices": [{"text": "x", "finish_reason": "stop"}]}
         (400, "Setting 'echo' and 'logprobs' at the same time is not supported", BadInput),
         (400, "extra fields not permitted", BadInput),
         (422, "echo: unexpected keyword", BadInput),
+        (500, "prompt_logprobs are not supported here", BadInput),
+        (500, "the engine has died", Transient),
         (501, "logprobs of the prompt: not implemented", BadInput),
         (400, "This model's maximum context length is 8 tokens", Rejected),
         (413, "too large", Rejected),

@@ -37,8 +37,13 @@ PAIRS = [
 """Shown and right answer; in some a token reaches from the one into the other."""
 
 
-def tokenizer(kind):
-    """A byte-level one with merges, with and without a beginning and an end; or one of words."""
+def tokenizer(kind, more=()):
+    """A byte-level one with merges, with and without a beginning and an end; or one of words.
+
+    Args:
+        kind: Of `KINDS`.
+        more: Texts that one with merges is trained on besides.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
@@ -56,7 +61,7 @@ def tokenizer(kind):
         made.decoder = decoders.ByteLevel()
         letters = pre_tokenizers.ByteLevel.alphabet()
         made.train_from_iterator(
-            WORDS * 9,
+            [*WORDS, *more] * 9,
             trainers.BpeTrainer(
                 vocab_size=330,
                 special_tokens=special,
@@ -197,6 +202,18 @@ def in_bytes(made, text):
     """The bytes of each token of a byte-level tokenizer, from its letters."""
     byte_of = {letter: byte for byte, letter in enumerate(byte_letters())}
     return [bytes(byte_of[letter] for letter in token) for token in made.tokenize(text)]
+
+
+def test_a_token_that_begins_where_the_shown_text_ends_is_of_the_answer():
+    """Two line ends are one token at the end of a text and two before a word, which is no part of it."""
+    from modelmetry.models import likelihood
+
+    made = tokenizer("bytes", ["the cat\n\n"])
+    shown, answer = "the cat\n\n", "sat"
+    found = likelihood.lay(made, shown, shown + answer)
+    pieces = in_bytes(made, shown + answer)
+    assert len(in_bytes(made, shown)) == found.first - 1
+    assert b"".join(pieces[: found.first]) == shown.encode()
 
 
 def test_words_without_their_blanks(saved, asking, ask):

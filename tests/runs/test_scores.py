@@ -11,21 +11,22 @@ from typing import ClassVar
 import msgspec
 import pyarrow as pa
 import pytest
-from tests.runs.conftest import MakeRun
+from tests.runs.conftest import MakeRun, Scripted
 
 from modelmetry.analyses.table import read_items
-from modelmetry.items import content_hash
+from modelmetry.items import Item, Seed, Target, content_hash
 from modelmetry.models import Model, Request, Response, Sampling, resolve
-from modelmetry.runs import Effort, execute, open_store, read_record
+from modelmetry.runs import Effort, execute, open_store, prepare, read_record
 from modelmetry.runs.scores import COLUMNS, LOGPROBS, SCHEMA, score_table
+from modelmetry.suites import Suite, edition, items
 
 EFFORT = Effort(connections=1)
 
 
-def table_of(folder: Path) -> pa.Table:
+def table_of(folder: Path, scorer: str | None = None) -> pa.Table:
     """The scores of a run."""
     with open_store(folder) as store:
-        return score_table(read_record(folder), store)
+        return score_table(read_record(folder), store, scorer)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,3 +126,40 @@ def test_keys_of_requests_are_as_they_were(asked: bool) -> None:
     plain = Sampling(logprobs=asked)
     assert content_hash(plain) == BEFORE[asked]
     assert content_hash(replace(plain, logprobs="target")) not in BEFORE.values()
+
+
+def test_rows_are_of_their_task_and_of_the_canonical_answer(
+    tmp_path: Path, small_suite: Suite
+) -> None:
+    """Of several tasks splits are told apart; expected is the first answer; a scorer can be another."""
+    (task,) = small_suite.tasks
+    tasks = (task, replace(task, name="again"))
+    suite = replace(small_suite, tasks=tasks, primary=("addition/held-out",))
+
+    def two_answers(item: Item) -> Item:
+        canonical = item.problem.target.answers[0]
+        target = Target(answers=(canonical, f"{canonical}000"))
+        return replace(item, problem=replace(item.problem, target=target))
+
+    async def script(request: Request) -> str:
+        return f"{request.item.problem.target.answers[0]}.0"
+
+    model = Scripted(script=script)
+    asked = [two_answers(item) for item in items(suite, Seed(root=0))]
+    folder = prepare(
+        tmp_path / "runs",
+        asked,
+        suite=suite,
+        seed=0,
+        edition=edition(suite, Seed(root=0)),
+        model=model,
+        sampling=suite.sampling,
+        repeats=1,
+    )
+    execute(folder, model, EFFORT)
+    rows = table_of(folder).to_pylist()
+    assert [row["split"] for row in rows] == [f"{item.task}/held-out" for item in asked]
+    assert {row["task"] for row in rows} == {task.name, "again"}
+    assert [row["expected"] for row in rows] == [i.problem.target.answers[0] for i in asked]
+    assert {row["value"] for row in rows} == {1.0}
+    assert {row["value"] for row in table_of(folder, "exact").to_pylist()} == {0.0}

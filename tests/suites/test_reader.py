@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -106,6 +107,18 @@ def test_all_is_as_many_as_the_options_leave() -> None:
     fewer = read("memorization", {"canaries": 0}).tasks[0].splits
     assert most == {"planted": 315, "twins": 315}
     assert fewer == {"planted": 280, "twins": 280}
+
+
+def test_what_lies_in_a_folder_names_the_edition_not_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder given by a relative path is kept by an absolute one; moved, it makes the same edition."""
+    probes = Path(BROUGHT["extraction"]()["probes"])
+    shutil.copytree(probes, tmp_path / "moved")
+    monkeypatch.chdir(tmp_path)
+    here, there = (read("extraction", {"probes": given}) for given in ("moved", str(probes)))
+    assert here.tasks[0].options == {"probes": str(tmp_path / "moved")}
+    assert edition(here, Seed(root=1)) == edition(there, Seed(root=1))
 
 
 def test_a_suite_of_a_users_data_asks_for_all_that_there_is(tmp_path: Path) -> None:

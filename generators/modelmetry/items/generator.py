@@ -54,6 +54,8 @@ class Generator(ABC):
         alike: Factors in which a solved example must agree with the problem that it is shown for.
         needs: Options without which there are no problems, since they name what the user brings; the
             generator refuses to be made without them, and says how to make what they name.
+        paths: Options that name files or folders. They are kept as absolute paths, and are no part of
+            an edition's name, as the fingerprint covers what lies there.
     """
 
     name: ClassVar[str]
@@ -65,6 +67,7 @@ class Generator(ABC):
     matched: ClassVar[Mapping[str, str]] = {}
     alike: ClassVar[tuple[str, ...]] = ()
     needs: ClassVar[tuple[str, ...]] = ()
+    paths: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def strata(self, split: str) -> Sequence[Space]:

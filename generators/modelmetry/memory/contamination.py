@@ -96,6 +96,7 @@ class Contamination(Continuing):
         "order": "blocks of rows as published, and the same in orders that were as likely",
     }
     needs: ClassVar[tuple[str, ...]] = ("edition",)
+    paths: ClassVar[tuple[str, ...]] = ("edition", "fresh")
 
     def __post_init__(self) -> None:
         """Check the options, and read the editions."""

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from modelmetry.errors import BadInput, cannot_write
 from modelmetry.memory.blocks import BLOCK, Block, Shard, packed
 from modelmetry.memory.encodings import Encoding, Tokenizer
+from modelmetry.memory.probes import RECORD, TABLE
 from modelmetry.memory.shards import JSONL, PARQUET, RAW, Rows, shard
 from modelmetry.memory.texts import WORDS, Coder
 
@@ -115,6 +116,10 @@ def _files(path: Path) -> list[Path]:
         return [path]
     known = (*PARQUET, *JSONL, ".npy", *RAW)
     found = sorted(each for each in path.iterdir() if each.name.endswith(known))
+    if any(each.name == TABLE for each in found) and (path / RECORD).exists():
+        raise BadInput(
+            f"{path}: holds probes, whose sequences would be counted once more; allowed: a folder of shards alone"
+        )
     if not found:
         raise BadInput(f"{path}: no shard in it; allowed: files that end in {', '.join(known)}")
     return found

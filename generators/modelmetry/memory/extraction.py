@@ -51,6 +51,7 @@ class Extraction(Continuing):
         _CONTROLS: "sequences that stand nowhere in the corpus; none where no controls were drawn",
     }
     needs: ClassVar[tuple[str, ...]] = ("probes",)
+    paths: ClassVar[tuple[str, ...]] = ("probes",)
 
     def __post_init__(self) -> None:
         """Read the probes.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelmetry.errors import BadInput, cannot_write
+from modelmetry.items import content_hash
 from modelmetry.memory.encodings import Encoding
 from modelmetry.memory.texts import FILE, Coder
 
@@ -72,6 +73,7 @@ class Record:
         controls: Sequences that stand nowhere in it.
         left_out: Why sequences were left out -> how many.
         digest: SHA-256 of the table.
+        seal: SHA-256 of all else here.
         format: Version of the folder's layout.
     """
 
@@ -87,7 +89,12 @@ class Record:
     controls: int
     left_out: Mapping[str, int] = field(default_factory=dict)
     digest: str = ""
+    seal: str = ""
     format: Literal[1] = 1
+
+    def sealed(self) -> Record:
+        """The record with its seal."""
+        return replace(self, seal=content_hash(replace(self, seal="")))
 
 
 class Told(NamedTuple):
@@ -212,7 +219,7 @@ def write(folder: Path, table: pa.Table, record: Record, tokenizer: bytes | None
             record,
             digest=_sha256(folder / TABLE),
             tokenizer_file="" if tokenizer is None else _sha256(folder / FILE),
-        )
+        ).sealed()
         text = msgspec.json.format(msgspec.json.encode(sealed), indent=2)
         (folder / RECORD).write_bytes(text + b"\n")
     except OSError as error:
@@ -275,6 +282,8 @@ def _read(folder: Path, body: bytes, _stamps: tuple[tuple[int, int], ...]) -> Pr
         record = msgspec.json.decode(body, type=Record)
     except (msgspec.DecodeError, ValueError) as error:
         raise BadInput(f"{folder / RECORD}: no record of probes: {error}") from error
+    if record.sealed() != record:
+        raise BadInput(f"{folder / RECORD}: was changed; allowed: the record as it was written")
     _check(folder / TABLE, record.digest, "the probes as they were written")
     if record.tokenizer_file:
         counted = f"the one that duplicates were counted under, {record.tokenizer}"

@@ -70,7 +70,12 @@ def orders(labels: tuple[Hashable, ...], n: int, key: str) -> tuple[tuple[int, .
         labels: Stratum of each unit.
         n: How many; fewer than there are.
         key: Names the stream.
+
+    Raises:
+        ValueError: There are not so many.
     """
+    if n >= (ways := Block(first=0, labels=labels).ways):
+        raise ValueError(f"orders: {n}; allowed: fewer than {ways}")
     rng = random.Random(digest("orders", key))
     published = tuple(range(len(labels)))
     seats: dict[Hashable, list[int]] = {}

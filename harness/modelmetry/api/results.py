@@ -80,6 +80,8 @@ def report(
     scorer: str | None = None,
     margin: float | None = None,
     correction: str = "holm",
+    along: str | None = None,
+    at: Sequence[float] | None = None,
 ) -> list[Path]:
     """Write report.html, report.md, estimates.csv and scores.parquet of one or more runs.
 
@@ -89,17 +91,25 @@ def report(
         scorer: Entry-point name of a scorer to use in place of the suite's own.
         margin: Of several runs, as for `compare`.
         correction: Of several runs, as for `compare`.
+        along: Of several runs of memorization suites, as for `memorization`.
+        at: Likewise.
 
     Returns:
         The files written.
     """
     folders = [run_folders] if isinstance(run_folders, str | Path) else run_folders
     reads = [read_run(folder, scorer=scorer) for folder in folders]
-    return write_report(reads, Path(out), margin=margin, correction=correction)
+    return write_report(reads, Path(out), margin=margin, correction=correction, along=along, at=at)
 
 
 def write_report(
-    reads: Sequence[Run], out: Path, *, margin: float | None = None, correction: str = "holm"
+    reads: Sequence[Run],
+    out: Path,
+    *,
+    margin: float | None = None,
+    correction: str = "holm",
+    along: str | None = None,
+    at: Sequence[float] | None = None,
 ) -> list[Path]:
     """Write the report of runs that have been read and scored; returns the files."""
     from modelmetry.reports import Section
@@ -120,7 +130,7 @@ def write_report(
         )
         for read in reads
     ]
-    return write(out, sections, margin=margin, correction=correction)
+    return write(out, sections, margin=margin, correction=correction, along=along, at=at)
 
 
 def verdicts_of(read: Run) -> list[Classified]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any, Literal
 
@@ -107,8 +108,13 @@ def corpus(suite: str, out: Path, **settings: Any) -> None:
         f"train on column text of {_files(made.shards)}, once through, in that order, and on nothing "
         f"else of {out}: manifest.json has the answers"
     )
-    given = "".join(f" -T {key}={value}" for key, value in settings["suite_options"].items())
-    click.echo(f"next: modelmetry run {suite}{given} --model ...")
+    given = shlex.join(
+        word
+        for key, value in settings["suite_options"].items()
+        for word in ("-T", f"{key}={value}")
+    )
+    click.echo(f"next: modelmetry run {suite}{' ' * bool(given)}{given} --model ...")
+    click.echo(f"(--max-tokens {laboratory.k} where a word is one token of the model's)")
 
 
 def _files(paths: tuple[Path, ...]) -> str:

@@ -152,7 +152,7 @@ def result(done: Any) -> None:
             OUT.print(f"{label}: the instrument could read none of the answers", markup=False)
     if any(task.scorer == "refusal" for task in done.record.suite.tasks):
         OUT.print(f"who is refused what: modelmetry guardrails {escape(str(done.folder))}")
-    if any(task.scorer == "continuation" for task in done.record.suite.tasks):
+    if any(task.scorer.startswith("continuation") for task in done.record.suite.tasks):
         OUT.print(f"what is memorized: modelmetry memorization {escape(str(done.folder))}")
     OUT.print(f"report: {escape(str(done.folder / 'report.html'))}")
 

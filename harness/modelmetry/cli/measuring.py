@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from modelmetry.cli import options
+from modelmetry.cli.memorization import ALONG, AT
 from modelmetry.errors import LimitReached, Unreachable
 from modelmetry.models import resolve
 
@@ -108,15 +109,15 @@ _CORRECTION = options.option(
 @options.out
 @_MARGIN
 @_CORRECTION
-def report(
-    run_folders: tuple[Path, ...], out: Path | None, margin: float | None, correction: str
-) -> None:
+@ALONG
+@AT
+def report(run_folders: tuple[Path, ...], out: Path | None, **settings: Any) -> None:
     """Write report.html, report.md, estimates.csv and scores.parquet of one or more runs."""
     from modelmetry import api
     from modelmetry.cli import display
 
     target = out or (run_folders[0] if len(run_folders) == 1 else Path("report"))
-    display.files(api.report(run_folders, out=target, margin=margin, correction=correction))
+    display.files(api.report(run_folders, out=target, **settings))
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from modelmetry.analyses.memorization.predictions import why_none
 from modelmetry.analyses.memorization.study import MemorizationStudy, TaskStudy
 from modelmetry.cli import options
 from modelmetry.cli.display import OUT, grid
+from modelmetry.reports.memorization.plain import in_copies, plain_span, short
+from modelmetry.reports.words import p_value
 from modelmetry.statistics import Estimate
 
 _NOT_TOLD = "-"
@@ -32,25 +35,29 @@ def _numbers(_context: Any, _parameter: Any, text: str | None) -> tuple[float, .
         ) from None
 
 
+ALONG = options.option(
+    "--along",
+    metavar="weights|steps|NAME",
+    help="Axis along which several memorization runs stand.  [default: weights, where they differ]",
+)
+AT = options.option(
+    "--at",
+    metavar="A,B,...",
+    callback=_numbers,
+    help="Place of each run along it, in the order of the runs.",
+)
+
+
 @click.command()
 @options.runs
 @options.option(
     "--threshold",
     type=click.IntRange(min=0),
     default=5,
-    help="More duplicates than this are a recitation.",
+    help="More copies than this are a recitation.",
 )
-@options.option(
-    "--along",
-    metavar="weights|steps|NAME",
-    help="Axis along which several runs stand.  [default: weights, where they differ]",
-)
-@options.option(
-    "--at",
-    metavar="A,B,...",
-    callback=_numbers,
-    help="Place of each run along it, in the order of the runs.",
-)
+@ALONG
+@AT
 def memorization(
     run_folders: tuple[Path, ...],
     threshold: int,
@@ -107,7 +114,7 @@ def show(name: str, study: MemorizationStudy) -> None:
 
 def _warnings(task: TaskStudy) -> list[str]:
     models = task.predictions.warnings if task.predictions else ()
-    return [*task.warnings, *task.probes.warnings, *models]
+    return [*map(in_copies, [*task.warnings, *task.probes.warnings]), *models]
 
 
 def _rates(task: TaskStudy) -> None:
@@ -121,7 +128,8 @@ def _rates(task: TaskStudy) -> None:
     for rate in task.rates:
         if not rate.inserted:
             continue
-        name = rate.level if rate.by in ("all", "category") else f"{rate.by} {rate.level}"
+        by = "copies" if rate.by == "duplicates" else rate.by
+        name = rate.level if by in ("all", "category") else f"{by} {rate.level}"
         cells = [escape(name), _share(rate.extracted), _interval(rate.extracted)]
         found = compared.get((rate.by, rate.level))
         if found is None:
@@ -133,7 +141,7 @@ def _rates(task: TaskStudy) -> None:
                 _interval(found.twins),
                 f"{100 * found.difference.value:+.1f}",
                 _interval(found.difference, sign="+"),
-                f"{found.p:.2g}",
+                p_value(found.p),
             ]
         lines.add_row(*cells)
     OUT.print(lines)
@@ -157,9 +165,9 @@ def _halfway(task: TaskStudy) -> None:
         est = each.duplicates
         lines.add_row(
             escape(each.kind),
-            _NOT_TOLD if est is None else f"{est.value:.3g}",
-            _NOT_TOLD if est is None else _ends(est),
-            escape(each.warnings[0] if each.warnings else ""),
+            _NOT_TOLD if est is None else short(est.value),
+            _NOT_TOLD if est is None else plain_span(est, brief=True),
+            escape(in_copies(each.warnings[0]) if each.warnings else ""),
         )
     OUT.print(lines)
 
@@ -172,9 +180,9 @@ def _exposure(task: TaskStudy) -> None:
         lines.add_row(
             f"{each.duplicates:,} copies" if each.duplicates != 1 else "1 copy",
             f"{each.bits.value:.2f}",
-            _ends(each.bits),
+            plain_span(each.bits, brief=True),
             f"{each.most:.2f}",
-            f"{each.p:.2g}",
+            p_value(each.p),
         )
     OUT.print(lines)
 
@@ -195,7 +203,7 @@ def _predictions(task: TaskStudy) -> None:
             " - ".join("?" if side is None else f"{side.value:.3f}" for side in sides),
             f"{each.difference.value:+.3f}",
             _decimals(each.difference),
-            f"{each.p:.2g}",
+            p_value(each.p),
         )
     OUT.print(lines)
 
@@ -205,42 +213,52 @@ def _dependence(task: TaskStudy) -> None:
     told = [(e, e.auc) for e in task.dependence if e.category == "all" and e.auc is not None]
     if not told:
         return
-    lines = grid("feature", "AUC>", "95 % interval>", "p, corrected>")
+    lines = grid("feature", "AUC>", "95 % interval>", "p, Holm>")
     for each, auc in sorted(told, key=lambda pair: -abs(pair[1].value - 0.5))[:_FEATURES]:
-        lines.add_row(escape(each.feature), f"{auc.value:.3f}", _ends(auc), f"{each.p:.2g}")
+        interval = plain_span(auc, brief=True)
+        lines.add_row(escape(each.feature), f"{auc.value:.3f}", interval, p_value(each.p))
     OUT.print(lines)
+    if len(told) > _FEATURES:
+        OUT.print(
+            f"the {_FEATURES} of {len(told)} features that tell most; the report has all of them",
+            markup=False,
+        )
 
 
 def _growth(found: Growth) -> None:
-    """Rates and shares of every run, then the last less the first."""
+    """Rates and shares of every run, then the last less the first; in tables of 100 columns."""
     OUT.print(f"[bold]{escape(found.task)}[/] along {escape(found.axis)}")
-    categories = list(found.runs[0].rates)
-    lines = grid(
-        "run", f"{found.axis}>", *(f"{name}, %>" for name in categories), "twins, %>",
-        *(f"share {name}, %>" for name in found.runs[0].shares), "half at>",
-    )  # fmt: skip
+    lines = grid("run", f"{escape(found.axis)}>", "all, %>", "twins, %>", "half at, copies>")
     for run in found.runs:
-        lines.add_row(
-            escape(run.name),
-            f"{run.at:,g}",
-            *(_with_interval(run.rates.get(name)) for name in categories),
-            _with_interval(run.twins),
-            *(_with_interval(share) for share in run.shares.values()),
-            _NOT_TOLD if run.halfway is None else f"{run.halfway.value:.3g} ({_ends(run.halfway)})",
-        )
+        half = _NOT_TOLD if run.halfway is None else short(run.halfway.value)
+        sides = [_with_interval(each) for each in (run.rates.get("all"), run.twins)]
+        lines.add_row(escape(run.name), f"{run.at:,.12g}", *sides, half)
     OUT.print(lines)
-    lines = grid("last less first", "of", "points>", "95 % interval>", "p>")
+    _by_category("extracted, %", {run.name: run.rates for run in found.runs})
+    _by_category("share of it, %", {run.name: run.shares for run in found.runs})
+    lines = grid("last less first", "of", "points>", "95 % interval>", "p, Holm>")
     for each in found.changes:
         lines.add_row(
             escape(each.category),
             each.of,
             f"{100 * each.difference.value:+.1f}",
             _interval(each.difference, sign="+"),
-            f"{each.p:.2g}",
+            p_value(each.p),
         )
     OUT.print(lines)
     for warning in found.warnings:
         OUT.print(f"note: {warning}", markup=False)
+
+
+def _by_category(head: str, runs: Mapping[str, Mapping[str, Estimate | None]]) -> None:
+    """One number of each category and run."""
+    names = [name for name in dict.fromkeys(n for of in runs.values() for n in of) if name != "all"]
+    if not names:
+        return
+    lines = grid(head, *(f"{escape(name)}>" for name in names))
+    for run, of in runs.items():
+        lines.add_row(escape(run), *(_with_interval(of.get(name)) for name in names))
+    OUT.print(lines)
 
 
 def _share(found: Estimate | None) -> str:
@@ -261,12 +279,3 @@ def _decimals(found: Estimate) -> str:
     if found.low is None or found.high is None:
         return "none"
     return f"{found.low:+.3f} to {found.high:+.3f}"
-
-
-def _ends(found: Estimate) -> str:
-    """An interval on any scale, which may have one end."""
-    if found.low is None or found.high is None:
-        if found.low is not None:
-            return f"above {found.low:.3g}"
-        return "none" if found.high is None else f"below {found.high:.3g}"
-    return f"{found.low:.3g} to {found.high:.3g}"

@@ -11,10 +11,14 @@ from modelmetry.analyses.estimates import primary
 from modelmetry.analyses.measures import Kind, Row
 from modelmetry.analyses.saturation import saturations
 from modelmetry.analyses.table import Items
+from modelmetry.errors import BadInput
+from modelmetry.memory.memorization import Memorization
+from modelmetry.reports.memorization.absent import kind_of, unmade
 from modelmetry.reports.words import count, digits, interval, listed, number, percent, span
 from modelmetry.runs.record import RunRecord, Until
 from modelmetry.statistics import Estimate
 from modelmetry.statistics.saturation import Saturation
+from modelmetry.suites import Task, generator_of, wanted
 
 _NOTABLE = 0.05
 """How far above chance a constant answer scores before the headline speaks of it."""
@@ -135,16 +139,42 @@ def notices(record: RunRecord, rows: Sequence[Row], answers: int, failed: int) -
     """
     return [
         *_completeness(record, answers),
+        *_unmade(record),
         *_unscored(rows, answers, failed),
         *_limits(record),
         *_seed(record),
-        *_saturation(rows),
+        *_saturation(record, rows),
         *_from_rows(rows),
     ]
 
 
+def _unmade(record: RunRecord) -> Iterator[Notice]:
+    for name, why in unmade(record):
+        yield Notice(
+            text=f"The memorization study of {name} is left out, as its generator cannot be made: {why}.",
+            alarm=True,
+        )
+
+
+def _used_up(record: RunRecord, task: Task, split: str) -> bool:
+    """Whether another seed would ask nothing new of a split: it asked all problems that there are.
+
+    The laboratory's problems are those that the model was trained on, whatever the seed.
+    """
+    kind = kind_of(task)
+    if kind is not None and issubclass(kind, Memorization):
+        return True
+    if record.until is not None:
+        return False
+    try:
+        return wanted(task.splits[split], record.limit) >= generator_of(task).count(split)
+    except BadInput:
+        return False
+
+
 def _seed(record: RunRecord) -> Iterator[Notice]:
-    if record.seed == 0:
+    asked = [(task, split) for task in record.suite.tasks for split in task.splits]
+    if record.seed == 0 and not all(_used_up(record, *each) for each in asked):
         yield Notice(
             text="Seed 0 is the default and public, so these very problems may be known to a model: "
             "for a number to publish, run with a fresh --seed."
@@ -206,11 +236,20 @@ def _drawn(until: Until) -> str:
     )
 
 
-def _saturation(rows: Sequence[Row]) -> Iterator[Notice]:
-    """Splits on which a better, or a worse, model could not be told from this one."""
+def _saturation(record: RunRecord, rows: Sequence[Row]) -> Iterator[Notice]:
+    """Splits on which a better, or a worse, model could not be told from this one.
+
+    No other problems are advised for a split that asked all that there are.
+    """
     labels = [row.split for row in rows if row.kind == "headroom"]
+    splits = {
+        record.suite.label(task.name, split): (task, split)
+        for task in record.suite.tasks
+        for split in task.splits
+    }
+    spent = {x for x in labels if x in splits and _used_up(record, *splits[x])}
     found = list(saturations(rows, labels))
-    full = [(label, s) for label, s in found if s.flag == "saturated"]
+    full = [(label, s) for label, s in found if s.flag == "saturated" and label not in spent]
     if hidden := [_room(label, s) for label, s in full if not s.improvable]:
         yield Notice(
             text=f"Saturated: on {listed(hidden)} not even a perfect model could be told to be "
@@ -221,11 +260,16 @@ def _saturation(rows: Sequence[Row]) -> Iterator[Notice]:
             text=f"Saturated: on {listed(used)} hardly any difference to a better model is left to "
             "find. Ask harder problems."
         )
-    if low := [label for label, s in found if s.flag == "floor"]:
-        yield Notice(
-            text=f"At the floor: on {listed(low)} the score is not told apart from chance, so that "
-            "no worse model could be told from this one. Ask easier problems, or more of them."
-        )
+    low = [label for label, s in found if s.flag == "floor"]
+    for here, advice in (
+        ([label for label in low if label not in spent], " Ask easier problems, or more of them."),
+        ([label for label in low if label in spent], ""),
+    ):
+        if here:
+            yield Notice(
+                text=f"At the floor: on {listed(here)} the score is not told apart from chance, so that "
+                f"no worse model could be told from this one.{advice}"
+            )
 
 
 def _room(label: str, found: Saturation) -> str:

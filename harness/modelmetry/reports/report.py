@@ -12,6 +12,7 @@ from modelmetry.analyses.comparison import compare, run_names, same_items
 from modelmetry.analyses.estimates import Analysis, analyze
 from modelmetry.errors import BadInput, cannot_write
 from modelmetry.reports.layout import rendered
+from modelmetry.reports.memorization.axes import Axis, check_axis, find_axis
 from modelmetry.reports.page import Page, Shown, run_part
 from modelmetry.reports.pictures import embedded_pictures
 from modelmetry.reports.samples import MOST_SAMPLES, Samples, choose_rows, embedded, pick
@@ -46,6 +47,8 @@ def write_report(
     *,
     margin: float | None = None,
     correction: str = "holm",
+    along: str | None = None,
+    at: Sequence[float] | None = None,
 ) -> list[Path]:
     """Write report.html, report.md, estimates.csv and scores.parquet of one or more runs.
 
@@ -57,17 +60,24 @@ def write_report(
         sections: The runs, in the order of the report; one or more.
         margin: Largest difference between runs that does not matter; None for no equivalence tests.
         correction: How p-values of several comparisons are corrected.
+        along: Of several memorization runs, the axis along which they stand: `weights`, `steps`, or any name.
+        at: Place of each run along it, in their order, finite and each another.
 
     Returns:
         The files written, report.html first.
 
     Raises:
-        BadInput: There is no run, a run has no answers, or the folder cannot be written.
+        BadInput: There is no run, a run has no answers, the folder cannot be written, or the runs do not
+            stand along the axis that was asked for.
     """
     if not sections:
         raise BadInput("report: no run; allowed: one or more runs with answers")
+    check_axis(along, at, len(sections))
+    axis = None
+    if along is not None or at is not None:
+        axis = find_axis([part.record for part in sections], along, at)
     found = [analyze(part.record, part.scores, part.classified) for part in sections]
-    compared = _together(found, margin, correction) if len(found) > 1 else None
+    compared = _together(found, margin, correction, axis) if len(found) > 1 else None
     page = build_page(found, _shown(sections), compared)
     texts = {
         "report.html": rendered("report.html.jinja", page=page),
@@ -108,11 +118,13 @@ def build_page(
     )
 
 
-def _together(found: Sequence[Analysis], margin: float | None, correction: str) -> Together:
+def _together(
+    found: Sequence[Analysis], margin: float | None, correction: str, axis: Axis | None
+) -> Together:
     runs = [(part.record, part.scores) for part in found]
     same = same_items(runs)
     compared = compare(runs, margin=margin, correction=correction) if same else None
-    return together(found, run_names([record for record, _ in runs]), compared)
+    return together(found, run_names([record for record, _ in runs]), compared, axis)
 
 
 def _shown(sections: Sequence[Section]) -> Shown:

@@ -23,6 +23,7 @@ from modelmetry.reports.figures import (
     difference_scale,
     share_mark,
 )
+from modelmetry.reports.memorization.axes import Axis
 from modelmetry.reports.memorization.growth import GrowthPart, growth_parts
 from modelmetry.reports.resolutions import resolution_forest, resolution_notes
 from modelmetry.reports.sections import Rows
@@ -56,7 +57,8 @@ class Together:
         resolution: What the suite resolves; None below two models of one suite.
         resolution_notes: How sure that is, and what would resolve more.
         gaps: Every run's systematicity gaps; None where no suite has them.
-        growth: Memorization along the number of weights, where the back ends told it and it differs.
+        growth: Memorization along the axis that was asked for; else along the number of weights, where
+            the back ends told it and it differs.
         editions: The uncertainty budget of one model over several editions; None otherwise.
         editions_notes: What that budget leaves out.
     """
@@ -77,7 +79,10 @@ class Together:
 
 
 def together(
-    runs: Sequence[Analysis], names: Sequence[str], compared: Comparisons | None
+    runs: Sequence[Analysis],
+    names: Sequence[str],
+    compared: Comparisons | None,
+    axis: Axis | None = None,
 ) -> Together:
     """The comparison part of a report.
 
@@ -85,6 +90,10 @@ def together(
         runs: Two or more runs.
         names: What they are called, in the same order.
         compared: What comparing them found; None where the runs hold different items.
+        axis: Axis of memorization studies that was asked for, with the place of each run.
+
+    Raises:
+        BadInput: An axis was asked for, and a run has no memorization study, or asked other probes.
     """
     scored = [(run.record, run.scores) for run in runs]
     study = gauge_study(scored)
@@ -94,7 +103,7 @@ def together(
     return replace(
         _compared(runs, names, compared),
         gaps=gaps,
-        growth=_growth(runs, names) if compared else [],
+        growth=_growth(runs, names, axis) if compared or axis else [],
         resolution=resolution_forest(study.resolutions),
         resolution_notes=resolution_notes(study.resolutions),
         editions=budget_forest(study.budgets),
@@ -102,8 +111,8 @@ def together(
     )
 
 
-def _growth(runs: Sequence[Analysis], names: Sequence[str]) -> list[GrowthPart]:
-    return growth_parts([(run.record, run.memorization) for run in runs], names)
+def _growth(runs: Sequence[Analysis], names: Sequence[str], axis: Axis | None) -> list[GrowthPart]:
+    return growth_parts([(run.record, run.memorization) for run in runs], names, axis)
 
 
 def _compared(

@@ -223,6 +223,8 @@ class _Reader:
                 own[option] = options.converted(kind, option, self.given[option], name)
         except BadInput as error:
             raise self.fail("-T", str(error)) from error
+        for option in (name for name in kind.paths if own.get(name)):
+            own[option] = str(Path(own[option]).absolute())
         return own
 
     def _generator(self, key: str, name: str, own: Mapping[str, Any]) -> Generator:

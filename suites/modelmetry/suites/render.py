@@ -13,6 +13,7 @@ from modelmetry.items import (
     as_text,
     check_script,
     content_hash,
+    load,
     message,
     model_turn,
 )
@@ -85,7 +86,11 @@ def edition(suite: Suite, seed: Seed, limit: int | None = None) -> str:
             task.name,
             task.generator,
             task.fingerprint,
-            dict(task.options),
+            {
+                name: value
+                for name, value in task.options.items()
+                if name not in load("generators", task.generator).paths
+            },
             {split: wanted(count, limit) for split, count in task.splits.items()},
             task.prompts,
         ]

@@ -141,6 +141,10 @@ def test_a_perfect_ranking_has_an_interval_and_a_small_p_value() -> None:
     assert found.auc.low is not None
     assert 0.5 < found.auc.low < 1
     assert found.p == pytest.approx(2 / math.comb(20, 8))
+    twice = replace(
+        made(np.repeat(np.arange(20.0), 2), np.repeat(y, 2)), cluster=np.arange(40) // 2
+    )
+    assert one(find_dependence(twice), "all", "x").p == found.p, "clusters are what is in order"
     back = one(find_dependence(made(-np.arange(20.0), y)), "all", "x")
     assert back.p == found.p
     alone = one(find_dependence(made(np.arange(3.0), np.array([0.0, 0, 1]))), "all", "x")

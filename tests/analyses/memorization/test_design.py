@@ -65,3 +65,11 @@ def test_no_features_make_no_columns() -> None:
     found = find_design({}, np.ones(5, dtype=bool))
     assert found.columns.shape == found.values.shape == (5, 0)
     assert found.names == found.features == ()
+
+
+def test_counts_from_zero_are_logged_and_what_lies_below_is_not() -> None:
+    """A skewed feature that reaches 0 has its logarithm; one that reaches below 0 is kept as it is."""
+    counts = np.floor(np.exp(np.random.default_rng(3).normal(4, 2, 200)))
+    counts[0] = 0
+    for values, name in ((counts, "log(1 + x)"), (counts - 0.5, "x")):
+        assert find_design({"x": values}, np.ones(200, dtype=bool)).names == (name,)

@@ -181,3 +181,17 @@ def test_never_seen_identifiers_show_a_bit_and_a_half():
     assert (math.log2(1024) - np.log2(ranks)).mean() == pytest.approx(math.log2(math.e), abs=0.01)
     found = mean_exposure(ranks - 1, 1023)
     assert found.value == pytest.approx(math.log2(math.e), abs=0.01)
+
+
+def test_an_odd_canary_counts_for_less_beside_what_references_add():
+    """Satterthwaite's degrees of the interval are of the whole spread, of which it makes up a part."""
+    ahead, references = np.array([0] * 9 + [6]), 12
+    bits = math.log2(references + 1) - np.log2(1 + ahead)
+    away = (bits - bits.mean()) ** 2
+    own = bits.var(ddof=1) / len(bits)
+    found = mean_exposure(ahead, references)
+    shared = found.std_error**2 - own
+    peak = (away**2).sum() / away.sum() ** 2 * (own / (own + shared)) ** 2
+    degrees = (own + shared) ** 2 / (own**2 / (len(bits) - 1) + shared**2 / (references - 1))
+    assert 3 / peak - 1 < degrees, "or the canary would not matter"
+    assert found.method.endswith(f"t with {3 / peak - 1:.4g} df")

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from scipy.stats import t as student
 from tests.memorized_runs import Law, memorized_run
 
 from modelmetry.analyses.memorization.growth import find_growth
@@ -80,6 +82,25 @@ def test_changes_are_of_the_last_and_the_first(studies):
     assert changes["rate", "all"].p < 1e-6
 
 
+def test_the_same_problems_are_paired_in_whatever_order_they_were_asked(studies):
+    """A run whose rows stand in another order changes nothing, whether it is the first or the last."""
+    section = memorized_run(LAWS[2], draws=2)
+    order = np.random.default_rng(0).permutation(len(section.scores))
+    other = study(section.record, section.scores.take(pa.array(order)), resamples=0)
+    probes, shuffled = (each.tasks[0].probes for each in (studies[2], other))
+    assert (probes.problem != shuffled.problem).any()
+    for at in ((1, 2), (2, 1)):
+        (one,), (two,) = (
+            find_growth([studies[0], last], ["a", "b"], at, "weights")
+            for last in (studies[2], other)
+        )
+        for a, b in zip(one.changes, two.changes, strict=True):
+            assert (a.of, a.category, a.difference.n) == (b.of, b.category, b.difference.n)
+            assert a.difference.value == pytest.approx(b.difference.value)
+            assert a.difference.std_error == pytest.approx(b.difference.std_error)
+            assert a.p == pytest.approx(b.p, rel=1e-6)
+
+
 def _shares(before, after, mine):
     return after[mine].sum() / after.sum() - before[mine].sum() / before.sum()
 
@@ -105,6 +126,16 @@ def test_changes_of_shares_have_the_jackknifes_error(studies):
             jackknife = np.sqrt((n - 1) / n * ((left - np.mean(left)) ** 2).sum())
             assert change.difference.std_error == pytest.approx(jackknife, rel=0.03)
             assert change.difference.low < change.difference.value < change.difference.high
+    # The weights of both runs are halves of a whole, so that degrees are Kish's clusters less one.
+    weights = (before / before.sum() + after / after.sum()) / 2
+    changes = [change for change in _growth(studies).changes if change.of == "share"]
+    bare = [
+        2
+        * student.sf(abs(c.difference.value / c.difference.std_error), 1 / (weights @ weights) - 1)
+        for c in changes
+    ]
+    assert [c.p for c in changes] == pytest.approx(multiplicity.holm(bare).tolist(), rel=1e-9)
+    assert min(bare) < 0.1
 
 
 def test_changes_of_shares_cover_and_keep_their_level():

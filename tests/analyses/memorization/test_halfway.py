@@ -139,3 +139,18 @@ def test_what_never_stood_there_is_in_no_curve(base):
     drawn = _drawn(base, Law(), np.random.default_rng(1))
     zero = replace(drawn, duplicates=np.where(drawn.duplicates == 1, 0, drawn.duplicates))
     assert [number for number, _ in _kind(zero, "all").points] == [2, 4, 8, 16, 32, 64]
+
+
+def test_what_was_not_scored_does_not_enter(base):
+    """Lost replies are as if never asked: in no curve, no point, no end of what was asked, no kind."""
+    rng = np.random.default_rng(6)
+    drawn = _drawn(base, Law(recall=0.3, rules=0.1), rng)
+    lost = (rng.random(len(base)) < 0.1) | (base.duplicates == 64) | base.canary
+    probes = replace(drawn, extracted=np.where(lost, np.nan, drawn.extracted))
+    found = find_halfway(probes)
+    assert found == find_halfway(some(probes, ~lost))
+    assert [each.kind for each in found] == ["all", "none", "repeating", "incrementing"]
+    for each in found:
+        assert [number for number, _ in each.points] == [1, 2, 4, 8, 16, 32]
+        assert not any(share.unscored for _, share in each.points)
+        assert "64" not in " ".join(each.warnings)

@@ -91,6 +91,21 @@ def test_factors_are_those_of_the_problems(section):
     assert len(set(codes.values())) == len(codes)
 
 
+def test_sequences_of_one_cluster_have_their_own_category():
+    """Overlapping windows of one document are a cluster; each is what its own copies make it."""
+    section = memorized_run()
+    place = section.scores.schema.get_field_index("cluster")
+    one = pa.array(["document"] * len(section.scores))
+    (probes,) = find_probes(section.record, section.scores.set_column(place, "cluster", one))
+    planted = probes.inserted
+    assert len(set(probes.cluster)) == 1
+    assert (probes.planned[planted] == probes.duplicates[planted]).all()
+    often = probes.duplicates[planted] > 5
+    assert ((probes.category[planted] == "recitation") == often).all()
+    assert 0 < often.sum() < planted.sum()
+    assert (probes.planned[~planted] == 64).all()
+
+
 def test_the_threshold_moves_recitations():
     """More duplicates than the threshold are a recitation, of twins those that they would have had."""
     section = memorized_run()
@@ -189,6 +204,7 @@ def test_words_around_the_prompt_are_no_other_tokenizer():
     for changed in (
         {"format": "chat"},
         {"source": "Go on: {{ prompt | verbatim }}"},
+        {"source": "{{ prompt | verbatim }}\nGo on."},
         {"shots": 2},
     ):
         prompt = replace(task.prompts[0], **changed)

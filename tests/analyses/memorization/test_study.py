@@ -98,3 +98,13 @@ def test_a_run_of_which_nothing_was_scored(failing):
     assert task.predictions is None
     assert any("could not be scored" in warning for warning in task.warnings)
     assert memorization_rows(found) == []
+
+
+def test_a_study_of_one_table_is_the_same_again():
+    """Held-out rows and resamples are drawn by the seed: the same one tells the same, another not."""
+    section = memorized_run(splits={"planted": 120})
+    (one,), (two,), (other,) = (
+        study(section.record, section.scores, resamples=2, seed=seed).tasks for seed in (0, 0, 1)
+    )
+    assert one.predictions.qualities == two.predictions.qualities
+    assert one.predictions.qualities != other.predictions.qualities

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from modelmetry.analyses.contamination.asked import GENERATOR, editions_of, read_asked
 from modelmetry.analyses.contamination.canary import CanaryFound, find_canary
-from modelmetry.analyses.contamination.frozen import Difference, frozen_less_fresh
+from modelmetry.analyses.contamination.frozen import ALL, Difference, frozen_less_fresh
 from modelmetry.analyses.contamination.order import OrderFound, find_order
 from modelmetry.analyses.contamination.rows import RowsFound, find_rows
 from modelmetry.errors import BadInput
@@ -276,15 +276,12 @@ def _warnings(
     scored = [*runs.frozen, *runs.fresh]
     if len({content_hash([record.sampling, record.repeats]) for record, _ in scored}) > 1:
         said.append("the runs on published and fresh editions differ in sampling or repeats")
-    for each in frozen:
-        if each.shared:
-            said.append(
-                f"{each.split}: {each.shared} fresh items are in the published edition, too, and were left out"
-            )
-        if not each.paired:
-            said.append(
-                f"{each.split}: clusters of the editions do not match, so items are not paired"
-            )
+    if shared := sum(each.shared for each in frozen if each.split != ALL):
+        said.append(f"{shared} fresh items are in the published edition, too, and were left out")
+    if alone := [each.split for each in frozen if not each.paired]:
+        said.append(
+            f"clusters of the editions do not match, so items are not paired: {', '.join(alone)}"
+        )
     if frozen:
         said += frozen[0].comparison.difference.warnings
     if rows and rows[0].unscored:

@@ -1,4 +1,4 @@
-"""The charts of a memorization study: extraction and exposure by duplicates, reliability, dependence."""
+"""The charts of a memorization study: extraction and exposure by number of copies, reliability, dependence."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from modelmetry.analyses.memorization.study import TaskStudy
 from modelmetry.reports.curves import Band, Chart, Point, Series
 from modelmetry.reports.figures import Scale, Tick
 from modelmetry.reports.memorization.forests import PLANTED, TWINS
+from modelmetry.reports.memorization.plain import plain, plain_span, short
 from modelmetry.reports.memorization.predicting import feature_words
 from modelmetry.reports.memorization.words import KINDS, LAPSES, half_words, others, p_words
-from modelmetry.reports.words import NBSP, count, digits, interval, number, p_value, percent, span
+from modelmetry.reports.words import NBSP, count, digits, interval, p_value, percent
 from modelmetry.statistics import Estimate
 
 _UPRIGHT = Scale(low=0.0, high=1.0, down=True)
@@ -145,7 +146,7 @@ def _band(found: Estimate | None, scale: Scale) -> Band | None:
         return None
     low = 0.0 if not found.low else scale.share(math.log2(found.low))
     high = 100.0 if not found.high else scale.share(math.log2(found.high))
-    says = f"half at {number(found.value)} copies, interval {span(found)}"
+    says = f"half at {plain(found.value)} copies, interval {plain_span(found)}"
     return Band(x=f"{low:.2f}%", width=f"{max(0.3, high - low):.2f}%", says=says)
 
 
@@ -164,8 +165,8 @@ def exposure_chart(task: TaskStudy) -> Chart | None:
             scale.at(math.log2(each.duplicates)),
             each.bits,
             up,
-            f"{count(each.duplicates, 'copy', 'copies')}: {number(each.bits.value)} bits, interval "
-            f"{span(each.bits)}, {count(each.canaries, 'canary', 'canaries')} among "
+            f"{count(each.duplicates, 'copy', 'copies')}: {plain(each.bits.value)} bits, interval "
+            f"{plain_span(each.bits)}, {count(each.canaries, 'canary', 'canaries')} among "
             f"{count(each.references, 'identifier')}, p {p_value(each.p)}",
         )
         for each in task.exposure
@@ -265,15 +266,10 @@ def _range(low: float, high: float) -> str:
     return short(low) if low == high else f"{short(low)} to {short(high)}"
 
 
-def short(value: float) -> str:
-    """A number in as few characters as a small chart has room for."""
-    return f"{value:.3g}"
-
-
 def _depends(found: Dependence) -> str:
     if found.auc is None:
         return "All of them are extracted, or none is."
-    return f"AUC {number(found.auc.value)} ({span(found.auc)}), p{NBSP}{p_words(found.p)}."
+    return f"AUC {plain(found.auc.value)} ({plain_span(found.auc)}), p{NBSP}{p_words(found.p)}."
 
 
 def ordered(found: Sequence[Dependence]) -> list[tuple[str, list[Dependence]]]:

@@ -21,6 +21,7 @@ from modelmetry.reports.figures import (
     difference_scale,
     share_mark,
 )
+from modelmetry.reports.memorization.plain import plain, plain_span
 from modelmetry.reports.memorization.predicting import (
     INTERVAL,
     LOWER_IS_BETTER,
@@ -35,12 +36,10 @@ from modelmetry.reports.words import (
     count,
     digits,
     interval,
-    number,
     p_value,
     percent,
     points,
     points_interval,
-    span,
 )
 from modelmetry.statistics import Estimate
 
@@ -76,7 +75,7 @@ def paired_forest(task: TaskStudy, by: str, threshold: int) -> Forest | None:
             group = ""
     columns = (INTERVAL, "sequences")
     return Forest(
-        head="sequences", value="extracted", columns=columns, axis=SHARE_TICKS, rows=tuple(rows)
+        head="group", value="extracted", columns=columns, axis=SHARE_TICKS, rows=tuple(rows)
     )
 
 
@@ -104,7 +103,7 @@ def owed_forest(task: TaskStudy, by: str, threshold: int) -> Forest | None:
             )
         )
     columns = (INTERVAL, "p", "clusters")
-    return Forest(head="sequences", value="points", columns=columns, axis=ticks, rows=tuple(rows))
+    return Forest(head="group", value="points", columns=columns, axis=ticks, rows=tuple(rows))
 
 
 def _planted_forest(rates: Sequence[Rate], by: str, threshold: int) -> Forest | None:
@@ -116,11 +115,22 @@ def _planted_forest(rates: Sequence[Rate], by: str, threshold: int) -> Forest | 
         for rate in sorted(rates, key=lambda rate: rate.by != "all")
     )
     columns = (INTERVAL, "sequences", "common prefix", "edit distance")
-    return Forest(head=by, value="extracted", columns=columns, axis=SHARE_TICKS, rows=rows)
+    return Forest(
+        head="copies" if by == "duplicates" else by,
+        value="extracted",
+        columns=columns,
+        axis=SHARE_TICKS,
+        rows=rows,
+    )
 
 
 def _spoken(found: Counterfactual) -> str:
-    return "all" if found.by == "all" else f"{found.by} {found.level}"
+    return "all" if found.by == "all" else _tag(found.by, found.level)
+
+
+def _tag(by: str, level: str) -> str:
+    """A group in few words, for those to whom a figure is read."""
+    return f"{'copies' if by == 'duplicates' else by} {level}"
 
 
 def _group(by: str, level: str, threshold: int) -> str:
@@ -143,7 +153,9 @@ def rate_forest(task: TaskStudy, threshold: int) -> Forest | None:
         return None
     rows, last = [], ""
     for rate in task.rates:
-        family = {"all": "all", "canary": "canaries"}.get(rate.by, f"by {rate.by}")
+        family = {"all": "all", "canary": "canaries", "duplicates": "by copies"}.get(
+            rate.by, f"by {rate.by}"
+        )
         color = PLANTED if rate.inserted else TWINS
         side = "planted" if rate.inserted else others(task)
         group = family if family != last else ""
@@ -155,7 +167,7 @@ def rate_forest(task: TaskStudy, threshold: int) -> Forest | None:
         last = family
     columns = (INTERVAL, "sequences", "common prefix", "edit distance")
     return Forest(
-        head="sequences", value="extracted", columns=columns, axis=SHARE_TICKS, rows=tuple(rows)
+        head="group", value="extracted", columns=columns, axis=SHARE_TICKS, rows=tuple(rows)
     )
 
 
@@ -165,7 +177,7 @@ def _rate_row(rate: Rate, name: str, group: str, color: int) -> ForestRow:
         name=name,
         group=group,
         value=_percent(est),
-        mark=share_mark(f"{rate.by} {rate.level}, {name}", est),
+        mark=share_mark(f"{_tag(rate.by, rate.level)}, {name}", est),
         facts=(
             interval(est),
             f"{est.n:,}",
@@ -311,7 +323,7 @@ def _decimals(step: float) -> int:
 def span_mark(name: str, found: Estimate, scale: Scale, ticks: tuple[Tick, ...]) -> Mark:
     """An estimate in any unit on its track."""
     return Mark(
-        says=f"{name}: {number(found.value)}, interval {span(found)}",
+        says=f"{name}: {plain(found.value)}, interval {plain_span(found)}",
         ticks=ticks,
         x=scale.at(found.value),
         low=None if found.low is None else scale.at(found.low),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from modelmetry.analyses.memorization.growth import Change, Grown, Growth, find_growth
 from modelmetry.analyses.memorization.study import MemorizationStudy
+from modelmetry.errors import BadInput
 from modelmetry.reports.curves import Chart, Point, Series
 from modelmetry.reports.figures import (
     SHARE_TICKS,
@@ -19,6 +20,9 @@ from modelmetry.reports.figures import (
     difference_scale,
     share_mark,
 )
+from modelmetry.reports.memorization.absent import why_no_study
+from modelmetry.reports.memorization.axes import AXES, Axis, weights
+from modelmetry.reports.memorization.plain import short
 from modelmetry.reports.memorization.predicting import INTERVAL
 from modelmetry.reports.words import digits, interval, p_value, percent, points, points_interval
 from modelmetry.runs.record import RunRecord
@@ -53,29 +57,32 @@ class GrowthPart:
     changes: Forest | None
 
 
-def weights(record: RunRecord) -> float | None:
-    """How many weights the back end said that the model has; None where it did not."""
-    try:
-        number = float(record.found.get("parameters", ""))
-    except ValueError:
-        return None
-    return number if 0 < number < math.inf else None
-
-
 def growth_parts(
-    runs: Sequence[tuple[RunRecord, MemorizationStudy | None]], names: Sequence[str]
+    runs: Sequence[tuple[RunRecord, MemorizationStudy | None]],
+    names: Sequence[str],
+    axis: Axis | None = None,
 ) -> list[GrowthPart]:
-    """Growth with the number of weights, of runs of the same items; empty where it is not known.
+    """Growth along an axis; without one, with the number of weights, and empty where that is not known.
 
     Args:
         runs: Record and study of each.
         names: What they are called.
+        axis: The axis that was asked for.
+
+    Raises:
+        BadInput: An axis was asked for, and a run has no study, or the runs asked other probes.
     """
     studies = [study for _, study in runs if study is not None]
+    if axis is not None:
+        for record, study in runs:
+            if study is None:
+                raise BadInput(f"{record.id}: {why_no_study(record)}")
+        found = find_growth(studies, names, axis.places, axis.name)
+        return [growth_part(each) for each in found]
     places = [place for record, _ in runs if (place := weights(record)) is not None]
     if len(studies) < len(runs) or len(set(places)) < len(runs):
         return []
-    return [growth_part(each) for each in find_growth(studies, names, places, "weights")]
+    return [growth_part(each) for each in find_growth(studies, names, places, AXES["weights"])]
 
 
 def growth_part(found: Growth) -> GrowthPart:
@@ -167,7 +174,7 @@ def place_words(place: float) -> str:
     for size, letter in _LETTERS:
         if abs(place) >= size:
             return f"{place / size:.3g}{letter}"
-    return f"{place:.3g}"
+    return short(place)
 
 
 def _rates(found: Growth) -> Forest:

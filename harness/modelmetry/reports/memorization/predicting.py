@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from modelmetry.analyses.memorization.predictions import Gain, why_none
 from modelmetry.analyses.memorization.study import TaskStudy
-from modelmetry.reports.words import MINUS, NBSP, count, listed, number, span
+from modelmetry.reports.memorization.plain import plain, plain_span
+from modelmetry.reports.words import MINUS, NBSP, count, listed, number
 from modelmetry.statistics import Estimate
 
 INTERVAL = f"95{NBSP}% interval"
@@ -103,8 +104,8 @@ def rule(task: TaskStudy) -> Iterator[str]:
         return
     yield (
         f"The best rule found on the training sequences: {feature_words(found.first)} of "
-        f"{number(found.first_threshold)} or more; else {feature_words(found.second)} of "
-        f"{number(found.second_threshold)} or more; else the rest. Its F1 of {number(found.rule.f1)} there is that of "
+        f"{plain(found.first_threshold)} or more; else {feature_words(found.second)} of "
+        f"{plain(found.second_threshold)} or more; else the rest. Its F1 of {number(found.rule.f1)} there is that of "
         "the best of many and too good; the model optimal has it on held-out sequences."
     )
 
@@ -128,7 +129,7 @@ def features(task: TaskStudy) -> Iterator[str]:
         return
     ranked = sorted(told, key=lambda each: -abs((each.auc.value if each.auc else 0.5) - 0.5))
     named = [
-        f"{'more' if each.auc.value > 0.5 else 'less'} {feature_words(each.feature)} (AUC {number(each.auc.value)}, {span(each.auc)})"
+        f"{'more' if each.auc.value > 0.5 else 'less'} {feature_words(each.feature)} (AUC {number(each.auc.value)}, {plain_span(each.auc)})"
         for each in ranked[:_SHOWN]
         if each.auc is not None
     ]

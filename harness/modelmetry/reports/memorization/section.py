@@ -1,4 +1,4 @@
-"""The section on a memorization study: words, charts by duplicates, forests by category, predictions."""
+"""The section on a memorization study: words, charts by copies, forests by category, predictions."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from modelmetry.reports.memorization.forests import (
     rate_forest,
     share_forest,
 )
+from modelmetry.reports.memorization.plain import in_copies
 from modelmetry.reports.memorization.predicting import feature_words
 from modelmetry.reports.memorization.words import category_words, lead, others, sentences
 from modelmetry.reports.words import count
@@ -143,7 +144,8 @@ def _task(found: MemorizationStudy, task: TaskStudy, several: bool) -> Continued
 def _warnings(task: TaskStudy) -> Iterator[str]:
     """Those of the study, the probes and the predictions, each once, as sentences."""
     models = task.predictions.warnings if task.predictions else ()
-    yield from _sentences([*task.warnings, *task.probes.warnings, *models])
+    about = map(in_copies, [*task.warnings, *task.probes.warnings])
+    yield from _sentences([*about, *models])
 
 
 def _sentences(texts: Iterable[str]) -> Iterator[str]:

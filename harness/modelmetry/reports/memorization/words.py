@@ -11,20 +11,20 @@ from modelmetry.analyses.memorization.halfway import Halfway
 from modelmetry.analyses.memorization.rates import Rate
 from modelmetry.analyses.memorization.study import MemorizationStudy, TaskStudy
 from modelmetry.reports.headlines import Headline
+from modelmetry.reports.memorization.plain import in_copies, plain, plain_span
 from modelmetry.reports.memorization.predicting import INTERVAL, features, predicted, rule
 from modelmetry.reports.words import (
     NBSP,
     count,
     digits,
     interval,
-    number,
     p_value,
     percent,
     points,
     points_interval,
-    span,
 )
 from modelmetry.statistics import Estimate
+from modelmetry.statistics.psychometric import MOST_LAPSES
 
 KINDS = {
     "all": "all sequences",
@@ -41,6 +41,8 @@ _OF_KIND = {
     "incrementing": "Half of those that count",
     "canary": "Half of the canaries",
 }
+
+_ROUNDING = 1e-6
 
 LAPSES = 0.005
 """A ceiling that is lower than 1 by no more than this is not spoken of."""
@@ -129,13 +131,32 @@ def _told(found: Counterfactual) -> str:
 
 
 def lead(found: MemorizationStudy, task: TaskStudy) -> list[str]:
-    """The first paragraphs: what was asked and extracted, of what kinds, how it is predicted."""
+    """The first paragraphs: what was asked and extracted, of what kinds, how it is predicted.
+
+    The last sentence says where the sections below count other answers.
+    """
     parts = [
         [_asked(found, task), *_extracted(task)],
         [*_shares(found, task), *_half(task)],
         list(predicted(task)),
+        list(_below(task)),
     ]
     return [" ".join(part) for part in parts if part]
+
+
+def _below(task: TaskStudy) -> Iterator[str]:
+    """What the sections below count, where that is not what this one counts."""
+    canaries, wordings = bool(task.probes.canary.any()), bool(task.probes.other)
+    if canaries and wordings:
+        yield (
+            "The sections Accuracy and Wordings below count canaries with the other sequences, and Accuracy all "
+            "wordings together, so their numbers are not those of this section."
+        )
+    elif canaries or wordings:
+        counted = "canaries with the other sequences" if canaries else "all wordings together"
+        yield (
+            f"The section Accuracy below counts {counted}, so its numbers are not those of this section."
+        )
 
 
 def _asked(found: MemorizationStudy, task: TaskStudy) -> str:
@@ -213,15 +234,19 @@ def half_words(found: Halfway, what: str = "Half") -> str:
         found: One kind of sequences.
         what: The sentence's subject.
     """
-    est = found.duplicates
+    est, told = found.duplicates, [in_copies(each).rstrip(".") for each in found.warnings]
     if est is None:
-        why = f": {found.warnings[0].rstrip('.')}" if found.warnings else ""
+        why = f": {told[0]}" if told else ""
         return f"There is no number of copies at which half are extracted{why}."
-    said = f"{what} are extracted at {number(est.value)} copies ({INTERVAL} {span(est)})"
+    said = f"{what} are extracted at {plain(est.value)} copies ({INTERVAL} {plain_span(est)})"
+    care = "".join(f" {each[0].upper()}{each[1:]}." for each in told)
     lapse = found.curve.lapse if found.curve else None
     if lapse is None or lapse.value <= LAPSES:
-        return f"{said}."
-    return f"{said}, of the {percent(1 - lapse.value)} that any number of copies would bring out."
+        return f"{said}.{care}"
+    # A ceiling at the lowest that the fit allows is a bound of the fit, and nothing that was found.
+    at_most = "at most " if lapse.value >= MOST_LAPSES - _ROUNDING else ""
+    ceiling = f"{'' if at_most else 'the '}{at_most}{percent(1 - lapse.value)}"
+    return f"{said}, of {ceiling} that any number of copies would bring out.{care}"
 
 
 def sentences(task: TaskStudy) -> Iterator[str]:
@@ -286,7 +311,7 @@ def _canaries(task: TaskStudy) -> Iterator[str]:
     seen = "is told from" if most.p < 0.05 else "is not told from"
     yield (
         f"Canaries with {count(most.duplicates, 'copy', 'copies')} have an exposure of "
-        f"{number(most.bits.value)} bits ({INTERVAL} {span(most.bits)}) of at most {number(most.most)}, which "
+        f"{plain(most.bits.value)} bits ({INTERVAL} {plain_span(most.bits)}) of at most {plain(most.most)}, which "
         f"{seen} that of identifiers that never stood there (p{NBSP}{p_words(most.p)})."
     )
 
