@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.reports.memorization.folders import LIMIT, answered
 
-from modelmetry import api
+from modelmetry import api, runs
 from modelmetry.errors import BadInput
 
 
@@ -119,3 +121,48 @@ def test_no_run_no_answers_and_other_suites_are_refused(folder: Path, tmp_path: 
     other = api.run("greater-than", model="reference/chance", log_dir=tmp_path, limit=4)
     with pytest.raises(BadInput, match=r"no task asks what comes next; allowed: .*memorization"):
         api.memorization(other.folder)
+
+
+def changed(folder: Path, **task: Any) -> Path:
+    """A run whose suite names its one task's generator otherwise."""
+    run = answered(folder, 16)
+    record = runs.read_record(run)
+    (asked,) = record.suite.tasks
+    suite = replace(record.suite, tasks=(replace(asked, **task),))
+    runs.write_record(run, replace(record, suite=suite))
+    return run
+
+
+def test_probes_that_were_moved_are_named(tmp_path: Path) -> None:
+    """The run's folder, then the line of the generator; a report says that the study is left out."""
+    gone = str(tmp_path / "gone")
+    run = changed(tmp_path, generator="extraction", options={"probes": gone})
+    with pytest.raises(BadInput) as told:
+        api.memorization(run)
+    assert str(told.value).startswith(f"{run}: ")
+    assert "gone" in str(told.value)
+    assert "no task asks" not in str(told.value)
+    for path in api.report(run, out=tmp_path / "report")[:2]:
+        text = path.read_text("utf-8")
+        assert "The memorization study of memorization is left out" in text
+        assert "gone" in text
+    with pytest.raises(BadInput, match="gone"):
+        api.report([run, answered(tmp_path, 64)], out=tmp_path / "both", at=[1, 2])
+
+
+def test_a_generator_that_changed_is_named(tmp_path: Path) -> None:
+    """Where a task asks what comes next, but not as it did, nothing else is said."""
+    run = changed(tmp_path, fingerprint="0" * 16)
+    with pytest.raises(BadInput, match="memorization no longer makes what the run was asked"):
+        api.memorization(run)
+
+
+def test_one_of_two_tasks_is_not_left_out_in_silence(tmp_path: Path) -> None:
+    """Where another task can be studied, the one that cannot is named all the same."""
+    run = answered(tmp_path, 16)
+    record = runs.read_record(run)
+    (asked,) = record.suite.tasks
+    gone = replace(asked, name="other", generator="extraction", options={"probes": "gone"})
+    runs.write_record(run, replace(record, suite=replace(record.suite, tasks=(asked, gone))))
+    with pytest.raises(BadInput, match="gone"):
+        api.memorization(run)

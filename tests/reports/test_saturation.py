@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from tests.memorized_runs import Law, memorized_run
 from tests.simulated_runs import addition_suite, simulated
 
 from modelmetry.analyses.difficulty import find_curves
@@ -12,6 +13,7 @@ from modelmetry.analyses.estimates import analyze
 from modelmetry.analyses.table import read_items
 from modelmetry.reports.curves import chart
 from modelmetry.reports.headlines import notices
+from modelmetry.suites import generator_of
 
 
 def _texts(ability, problems=200):
@@ -56,3 +58,50 @@ def test_a_ceiling_is_drawn_and_spoken_of_where_answers_are_lost():
     plain = chart(replace(curve, lapse=replace(lapse, value=0.0)))
     assert plain.ceiling == ""
     assert "half-way between perfect and chance" in plain.text
+
+
+def _in_words(section, **record):
+    found = analyze(section.record, section.scores)
+    return [n.text for n in notices(replace(found.record, **record), found.rows, 1, 0)]
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """A split of which all problems that there are were asked, and all were right."""
+    options = {"digits": 1}
+    (task,) = addition_suite({"train": 1}, options=options).tasks
+    count = generator_of(task).count("held-out")
+    assert count < 100
+    return simulated(addition_suite({"held-out": count}, options=options), ability=30.0)
+
+
+def test_nothing_else_is_advised_where_all_was_asked(whole):
+    """Another seed asks the same, and there is nothing harder: no such notice."""
+    said = " ".join(_in_words(whole))
+    assert "Seed 0" not in said
+    assert "Saturated" not in said
+
+
+def test_a_part_of_what_there_is_can_be_drawn_anew(whole):
+    """Under a limit, or of a larger split, another seed asks other problems."""
+    assert any(text.startswith("Seed 0") for text in _in_words(whole, limit=5))
+    assert any(text.startswith("Saturated") for text in _in_words(whole, limit=5))
+    some = simulated(addition_suite({"held-out": 20}), ability=30.0)
+    assert any(text.startswith("Seed 0") for text in _in_words(some))
+    assert not any(text.startswith("Seed 0") for text in _in_words(some, seed=7))
+
+
+def test_the_floor_is_said_without_advice_where_all_was_asked(whole):
+    """The finding stands; there are no easier problems."""
+    wrong = simulated(whole.record.suite, ability=-30.0)
+    (text,) = [text for text in _in_words(wrong) if text.startswith("At the floor")]
+    assert text.endswith("no worse model could be told from this one.")
+
+
+def test_a_laboratory_has_no_other_problems():
+    """Its problems are those that the model was trained on, even where not all were asked."""
+    law = Law(halfway=0.001, slope=9.0)
+    section = memorized_run(law, splits={"planted": 100, "twins": 20})
+    said = " ".join(_in_words(section))
+    assert "Seed 0" not in said
+    assert "Saturated" not in said

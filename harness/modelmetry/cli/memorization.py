@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -228,14 +228,22 @@ def _dependence(task: TaskStudy) -> None:
 def _growth(found: Growth) -> None:
     """Rates and shares of every run, then the last less the first; in tables of 100 columns."""
     OUT.print(f"[bold]{escape(found.task)}[/] along {escape(found.axis)}")
-    lines = grid("run", f"{escape(found.axis)}>", "all, %>", "twins, %>", "half at, copies>")
-    for run in found.runs:
-        half = _NOT_TOLD if run.halfway is None else short(run.halfway.value)
-        sides = [_with_interval(each) for each in (run.rates.get("all"), run.twins)]
-        lines.add_row(escape(run.name), f"{run.at:,.12g}", *sides, half)
+    axis, at = escape(found.axis), [f"{run.at:,.12g}" for run in found.runs]
+    # Runs of one model have long names: they stand once, and the places below stand for them.
+    lines = grid(f"{axis}>", "run")
+    for place, run in zip(at, found.runs, strict=True):
+        lines.add_row(place, escape(run.name))
     OUT.print(lines)
-    _by_category("extracted, %", {run.name: run.rates for run in found.runs})
-    _by_category("share of it, %", {run.name: run.shares for run in found.runs})
+    lines = grid(f"{axis}>", "all, %>", "twins, %>", "half at, copies>")
+    for place, run in zip(at, found.runs, strict=True):
+        half = _NOT_TOLD
+        if run.halfway is not None:
+            half = f"{short(run.halfway.value)} ({plain_span(run.halfway, brief=True)})"
+        sides = [_with_interval(each) for each in (run.rates.get("all"), run.twins)]
+        lines.add_row(place, *sides, half)
+    OUT.print(lines)
+    _by_category("extracted, %", at, [run.rates for run in found.runs])
+    _by_category("share of it, %", at, [run.shares for run in found.runs])
     lines = grid("last less first", "of", "points>", "95 % interval>", "p, Holm>")
     for each in found.changes:
         lines.add_row(
@@ -250,14 +258,16 @@ def _growth(found: Growth) -> None:
         OUT.print(f"note: {warning}", markup=False)
 
 
-def _by_category(head: str, runs: Mapping[str, Mapping[str, Estimate | None]]) -> None:
+def _by_category(
+    head: str, at: Sequence[str], runs: Sequence[Mapping[str, Estimate | None]]
+) -> None:
     """One number of each category and run."""
-    names = [name for name in dict.fromkeys(n for of in runs.values() for n in of) if name != "all"]
+    names = [name for name in dict.fromkeys(n for of in runs for n in of) if name != "all"]
     if not names:
         return
-    lines = grid(head, *(f"{escape(name)}>" for name in names))
-    for run, of in runs.items():
-        lines.add_row(escape(run), *(_with_interval(of.get(name)) for name in names))
+    lines = grid(f"{head}>", *(f"{escape(name)}>" for name in names))
+    for place, of in zip(at, runs, strict=True):
+        lines.add_row(place, *(_with_interval(of.get(name)) for name in names))
     OUT.print(lines)
 
 

@@ -12,7 +12,7 @@ from modelmetry.analyses.comparison import compare, run_names, same_items
 from modelmetry.analyses.estimates import Analysis, analyze
 from modelmetry.errors import BadInput, cannot_write
 from modelmetry.reports.layout import rendered
-from modelmetry.reports.memorization.axes import Axis, check_axis, find_axis
+from modelmetry.reports.memorization.axes import Axis, find_axis
 from modelmetry.reports.page import Page, Shown, run_part
 from modelmetry.reports.pictures import embedded_pictures
 from modelmetry.reports.samples import MOST_SAMPLES, Samples, choose_rows, embedded, pick
@@ -72,7 +72,6 @@ def write_report(
     """
     if not sections:
         raise BadInput("report: no run; allowed: one or more runs with answers")
-    check_axis(along, at, len(sections))
     axis = None
     if along is not None or at is not None:
         axis = find_axis([part.record for part in sections], along, at)

@@ -10,7 +10,9 @@ from tests.reports.memorization.studies import CATEGORIES, estimate, share
 
 from modelmetry import api
 from modelmetry.analyses.memorization.growth import Change, Grown, Growth
-from modelmetry.reports.memorization.growth import growth_part, place_words, weights
+from modelmetry.errors import BadInput
+from modelmetry.reports.memorization.axes import weights
+from modelmetry.reports.memorization.growth import growth_part, place_words
 
 
 def grown(name: str, at: float, rate: float, *, extracted: bool = True) -> Grown:
@@ -85,3 +87,43 @@ def test_a_report_of_two_sizes_has_growth(tmp_path) -> None:
     unknown = answered(tmp_path, 32)
     for path in api.report([small, unknown], out=tmp_path / "unknown")[:2]:
         assert "along weights" not in path.read_text("utf-8")
+
+
+def test_a_report_stands_along_stated_places(tmp_path) -> None:
+    """Runs whose weights are unknown stand along training steps, as in the study."""
+    runs = [answered(tmp_path, copies) for copies in (64, 16)]
+    html, text, *_ = api.report(runs, out=tmp_path / "steps", along="steps", at=[100, 4000])
+    assert "Memorization along training steps" in html.read_text("utf-8")
+    markdown = text.read_text("utf-8")
+    assert "### Memorization along training steps" in markdown
+    assert "4k training steps" in markdown
+    (found,) = api.memorization(runs, along="steps", at=[100, 4000]).growth
+    change = next(each for each in found.changes if (each.of, each.category) == ("rate", "all"))
+    assert f"+{100 * change.difference.value:.1f}" in markdown[markdown.index("along training") :]
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        ({"along": "steps"}, "places along training steps are not known"),
+        ({"at": [1]}, "1 places for 2 runs"),
+        ({"at": [1, 1]}, "a place is given twice"),
+        ({"along": "weights"}, "weights is not known of every run"),
+    ],
+)
+def test_a_report_refuses_a_wrong_axis(tmp_path, options, line) -> None:
+    """One line, and no file."""
+    runs = [answered(tmp_path, copies) for copies in (64, 16)]
+    with pytest.raises(BadInput, match=line):
+        api.report(runs, out=tmp_path / "none", **options)
+    assert not (tmp_path / "none").exists()
+
+
+def test_an_axis_needs_runs_that_continue(tmp_path) -> None:
+    """One run has no axis, and a run of another suite no place along it."""
+    run = answered(tmp_path, 16)
+    with pytest.raises(BadInput, match="there is one run"):
+        api.report(run, out=tmp_path / "none", at=[1])
+    other = api.run("greater-than", model="reference/chance", log_dir=tmp_path, limit=4)
+    with pytest.raises(BadInput, match=r"greater-than.*: no task asks what comes next"):
+        api.report([run, other.folder], out=tmp_path / "none", at=[1, 2])

@@ -324,7 +324,7 @@ def test_several_tasks_have_titles():
     assert memorization_part(None) is None
 
 
-def _markdown(part) -> str:
+def markdown(part) -> str:
     """A section alone, by the templates of the whole report."""
     templates = _environment()
     table = templates.get_template("report.md.jinja").make_module({"page": _Nothing()}).table
@@ -366,7 +366,7 @@ def test_rows_of_markdown_tables_have_the_same_cells():
     """Every row of a table has as many cells as its head, in a section with everything."""
     part = memorization_part(memorization_study())
     block: list[int] = []
-    text = _markdown(part)
+    text = markdown(part)
     for line in text.splitlines():
         if line.startswith("|"):
             block.append(len(re.findall(r"(?<!\\)\|", line)))

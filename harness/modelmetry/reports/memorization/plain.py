@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from modelmetry.reports.words import DASH, MINUS, number, size
@@ -27,7 +28,7 @@ def short(value: float) -> str:
 def _extreme(value: float) -> str:
     """A number that would have an exponent, or thousands; empty for any other."""
     rounded = float(f"{value:.3g}")
-    if abs(rounded) >= _LARGE:
+    if _LARGE <= abs(rounded) < math.inf:
         return f"{MINUS if value < 0 else ''}{size(round(abs(rounded)))}"
     if 0 < abs(value) < _SMALL:
         return f"> {MINUS}0.0001" if value < 0 else "< 0.0001"
