@@ -74,7 +74,8 @@ def conclusion(study: ContaminationStudy) -> str:
         return (
             f"{name} is not like a model that has never seen edition {edition}: {listed(shown)} (p by Holm "
             f"over {count(len(study.signals), 'test')}). That it read the edition itself, rather than "
-            "something made from it or like it, no test here can say."
+            "something made from it or like it, no test here can say; "
+            "and of models that never saw it one in twenty is told so, too."
         )
     if not study.signals and study.canary is None and not study.rows:
         return f"Of {name} nothing can be said: no test could be made."
