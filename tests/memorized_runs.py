@@ -238,6 +238,7 @@ def _answer(
     source = float(factors["entropy"]) or 0.25  # what follows a template hardly surprises
     bits = source * k + law.spread * float(rng.standard_normal())
     bits -= law.bits * float(np.log2(1 + duplicates))
+    prompt = source * k + law.spread * float(rng.standard_normal())
     return {
         "item": f"memorization/{problem.uid}/{told['wording']}",
         "problem": problem.uid,
@@ -256,7 +257,7 @@ def _answer(
         "output_tokens": k,
         "cost_usd": 0.0,
         "factors": json.dumps(dict(factors), sort_keys=True, separators=(",", ":")),
-        "shown_logprob": -_NATS * (source * k + law.spread * float(rng.standard_normal())),
+        "shown_logprob": -_NATS * max(prompt, 0.0),  # no text is likelier than certain
         "shown_tokens": k - 1,
         "target_logprob": -_NATS * max(bits, 0.0),
         "target_tokens": k,

@@ -41,7 +41,7 @@ from modelmetry.statistics import (
     misclassification,
     missing,
     multiplicity,
-    order_test,
+    ordering,
     paired_proportions,
     paired_tests,
     pairs,
@@ -692,11 +692,11 @@ CALLS = {
     "Staircase.update": Call(function=answered, arrays={"scores": A}),
     "stratified_mean": Call(function=stratified.stratified_mean, **STRATA),
     "gains": Call(
-        function=lambda published, others: order_test.gains(published, beside(others)),
+        function=lambda published, others: ordering.gains(published, beside(others)),
         arrays={"published": X, "others": ERRORS},
     ),
     "order_test": Call(
-        function=order_test.order_test,
+        function=ordering.order_test,
         arrays={"gained": X, "controls": ERRORS},
         numbers={"power": (0.8, FRACTION), **LEVEL},
     ),

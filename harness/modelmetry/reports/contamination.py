@@ -37,7 +37,7 @@ from modelmetry.reports.words import (
     span,
 )
 from modelmetry.statistics import Estimate
-from modelmetry.statistics.order_test import OrderTest
+from modelmetry.statistics.ordering import OrderTest
 
 CSV_COLUMNS = (
     *(

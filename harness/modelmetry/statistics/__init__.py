@@ -16,7 +16,7 @@
 | difficulty | `psychometric`, `logistic`, `staircase`, `item_response`, `saturation` |
 | drift | `charts`, `control_rules`, `run_lengths`, `e_detectors`, `drift` |
 | models that predict yes or no | `ridge_logistic`, `partitions`; their scores: `ranking`, `classification`, `calibration_error`, `refitting` |
-| whether a text was seen in its order | `order_test` |
+| whether a text was seen in its order | `ordering` |
 | judges and deployment | `misclassification`, `prediction_powered`, `agreement`; `deployment` |
 
 Results are `estimate.Estimate` and others of their kind; `checks` refuses what cannot be used, and
@@ -54,7 +54,7 @@ from modelmetry.statistics import (
     misclassification,
     missing,
     multiplicity,
-    order_test,
+    ordering,
     paired_proportions,
     paired_tests,
     pairs,
@@ -118,7 +118,7 @@ __all__ = [
     "misclassification",
     "missing",
     "multiplicity",
-    "order_test",
+    "ordering",
     "paired_proportions",
     "paired_tests",
     "pairs",

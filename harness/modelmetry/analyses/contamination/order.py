@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from modelmetry.analyses.contamination.asked import Asked
-from modelmetry.statistics.order_test import OrderTest, gains, order_test
+from modelmetry.statistics.ordering import OrderTest, gains, order_test
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

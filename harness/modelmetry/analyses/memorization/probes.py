@@ -17,6 +17,7 @@ from modelmetry.analyses.baselines import same_generator
 from modelmetry.analyses.table import codes, labels
 from modelmetry.errors import BadInput
 from modelmetry.memory.continuing import Continuing
+from modelmetry.memory.factors import perplexities
 from modelmetry.memory.similarity import common_prefixes, edit_distances
 from modelmetry.memory.taxonomy import THRESHOLD, categories
 from modelmetry.runs.record import RunRecord
@@ -349,11 +350,8 @@ def _logprobs(
 def _perplexities(
     shown: tuple[Floats, Floats], target: tuple[Floats, Floats]
 ) -> Iterator[tuple[str, Floats]]:
-    whole = (shown[0] + target[0], shown[1] + target[1])
-    for name, (total, count) in zip(PERPLEXITIES, (shown, target, whole), strict=True):
-        if not np.isnan(total).all():
-            with np.errstate(over="ignore"):
-                found = np.exp(-total / count)
+    for name, found in zip(PERPLEXITIES, perplexities(*shown, *target), strict=True):
+        if not np.isnan(found).all():
             yield name, np.where(np.isfinite(found), found, np.nan)
 
 

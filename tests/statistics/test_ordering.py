@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from modelmetry.statistics.order_test import gains, order_test
+from modelmetry.statistics.ordering import gains, order_test
 
 
 def by_signs(gained: np.ndarray) -> float:
