@@ -113,10 +113,6 @@ class Contamination(Continuing):
         if self.fresh:
             _check_fresh(published, read_published(self.fresh))
 
-    @property
-    def length(self) -> int:
-        return self.k
-
     def tokens(self, text: str) -> Sequence[int | str]:
         return text.split()
 
