@@ -210,3 +210,36 @@ def test_the_simulated_editions_are_named_as_editions_are() -> None:
     """What the tests above rest on: records carry the name that an edition of the seed has."""
     record = simulated(SUITE, seed=1).record
     assert record.edition == edition_name(SUITE, Seed(root=1), record.limit)
+
+
+def test_splits_are_corrected_for_each_other() -> None:
+    """p of two splits is Holm's; the pooled difference stands alone, as it is the headline."""
+    published, fresh = (
+        simulated(SUITE, seed=seed, ability=ability) for seed, ability in ((1, 3.0), (2, 2.0))
+    )
+    found = frozen_less_fresh(
+        published.scores, [fresh.scores], ("held-out", "carry"), np.random.default_rng(0)
+    )
+    plain = np.array([each.comparison.p for each in found])
+    adjusted = np.array([each.comparison.p_adjusted for each in found])
+    low, high = np.sort(plain[1:])
+    assert 0 < low < 0.5
+    assert np.sort(adjusted[1:]) == pytest.approx([min(1, 2 * low), min(1, max(2 * low, high))])
+    assert adjusted[0] == plain[0]
+
+
+def test_what_could_not_be_read_of_fresh_items_is_no_wrong_answer() -> None:
+    """A fresh item without a score leaves its place out, rather than count as anything."""
+    published, fresh = (simulated(SUITE, seed=seed, ability=0.0) for seed in (1, 2))
+    n = fresh.scores.num_rows
+    lost = [None if i % 3 == 0 else 1.0 for i in range(n)]
+    place = fresh.scores.column_names.index("value")
+    scores = fresh.scores.set_column(place, "value", pa.array(lost, pa.float64()))
+    ones = _with(published, [1.0] * n)
+    whole, part = (
+        frozen_less_fresh(ones, [given], ("held-out",), np.random.default_rng(0))
+        for given in (_with(fresh, [1.0] * n), scores)
+    )
+    for all_of_it, some in zip(whole, part, strict=True):
+        assert some.comparison.difference.value == 0
+        assert some.comparison.difference.n < all_of_it.comparison.difference.n

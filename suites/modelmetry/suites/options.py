@@ -73,4 +73,6 @@ def shown(value: Any) -> str:
 def _unfit(name: str, option: str, value: Any, hint: Any, error: Exception) -> BadInput:
     choices = get_args(hint) if get_origin(hint) is Literal else ()
     why = f"; allowed: {', '.join(map(str, choices))}" if choices else f": {error}"
+    if get_origin(hint) in (list, tuple) and isinstance(value, str):
+        why = "; allowed: a JSON list, such as [1, 2]"
     return BadInput(f"{name}: option {option} is {shown(value)}{why}")
