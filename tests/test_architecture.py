@@ -17,9 +17,12 @@ FAMILIES = {
 }
 """Generator families: beside each other, so that none imports another."""
 
+USES = {"hub", "leaderboards", "nightly"}
+"""What the measurements are put to: beside each other, so that none imports another."""
+
 STACK = (
     *("errors", "spaces", "items", "<family>", "models", "scoring", "suites", "runs"),
-    *("analyses", "reports", "leaderboards", "api", "cli"),
+    *("analyses", "reports", "<use>", "api", "cli"),
 )
 """Sub-packages from the bottom up: each may import those below it and nothing else."""
 
@@ -41,7 +44,7 @@ def _name(path: Path) -> str:
 
 
 def _layer(package: str) -> str:
-    return "<family>" if package in FAMILIES else package
+    return "<family>" if package in FAMILIES else "<use>" if package in USES else package
 
 
 def _package(path: Path) -> str:
@@ -69,9 +72,10 @@ def _forbidden(package: str, tree: ast.AST) -> list[str]:
     layer = _layer(package)
     allowed = {package}
     if layer in STACK:
-        allowed |= {other for other in STACK[: STACK.index(layer)] if other != "<family>"}
-        if STACK.index(layer) > STACK.index("<family>"):
-            allowed |= FAMILIES
+        below = STACK[: STACK.index(layer)]
+        allowed |= {*below} - {"<family>", "<use>"}
+        allowed |= FAMILIES if "<family>" in below else set()
+        allowed |= USES if "<use>" in below else set()
         if layer in USES_STATISTICS:
             allowed |= ALONE
     return [
@@ -113,6 +117,8 @@ def test_imports_point_down(path: Path) -> None:
         ("scoring", "from modelmetry.statistics import mean"),
         ("spaces", "from . import order"),
         ("errors", "import modelmetry"),
+        ("nightly", "from modelmetry.hub import publish"),
+        ("reports", "from modelmetry.leaderboards import read"),
     ],
 )
 def test_imports_that_point_elsewhere_are_found(package: str, line: str) -> None:
@@ -127,6 +133,7 @@ def test_imports_that_point_elsewhere_are_found(package: str, line: str) -> None
         ("algebra", "from modelmetry.items import Seed"),
         ("runs", "from modelmetry.algebra.addition import Addition"),
         ("analyses", "from modelmetry import statistics"),
+        ("api", "from modelmetry.nightly.night import Night"),
         ("items", "import numpy, modelmetry.items.seed"),
     ],
 )

@@ -15,7 +15,8 @@ from tests.tiny_pictures import SUITE, paint, picture, write_suite
 from modelmetry.errors import BadInput
 from modelmetry.items import Painter, Part, Picture, Seed
 from modelmetry.scenes.raster import PAINTER
-from modelmetry.suites import Suite, edition, items, read, read_edition, tables, write
+from modelmetry.suites import Suite, edition, items, read, read_edition, write
+from modelmetry.suites.editions import tables
 from modelmetry.suites.templates import rendered
 
 

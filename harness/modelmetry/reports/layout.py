@@ -14,18 +14,28 @@ if TYPE_CHECKING:
     import jinja2
 
 
-def rendered(template: str, **values: Any) -> str:
-    """A template filled in; values are escaped for HTML in every template but Markdown's."""
+TEMPLATES = Path(__file__).parent / "templates"
+"""The reports' own templates, and those that all pages share: `look.css`, `theme.js`, the figures."""
+
+
+def rendered(template: str, *, folder: Path = TEMPLATES, **values: Any) -> str:
+    """A template filled in; values are escaped for HTML in every template but Markdown's.
+
+    Args:
+        template: Its file name.
+        folder: Where it lies; it may include and import the templates of the reports.
+        **values: What it shows.
+    """
     kinds = [{"name": kind, "css": css(kind)} for kind in KINDS]
-    return _environment().get_template(template).render(kinds=kinds, **values)
+    return _environment(folder).get_template(template).render(kinds=kinds, **values)
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment(folder: Path) -> jinja2.Environment:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=jinja2.FileSystemLoader([folder, TEMPLATES]),
         autoescape=jinja2.select_autoescape(
             enabled_extensions=("html.jinja",), disabled_extensions=("md.jinja",), default=True
         ),

@@ -1,6 +1,6 @@
 """Suites: measurements described in YAML and Jinja, validated when they are read."""
 
-from modelmetry.suites.edition import Edition, is_edition, read_edition, write
+from modelmetry.suites.editions import Edition, is_edition, read_edition, write
 from modelmetry.suites.exports import Form, export
 from modelmetry.suites.needs import given, needs
 from modelmetry.suites.reader import generator_of, names, question, read

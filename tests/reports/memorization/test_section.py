@@ -22,7 +22,7 @@ from tests.reports.memorization.studies import (
 
 from modelmetry.analyses.memorization.rates import Share
 from modelmetry.reports import write_report
-from modelmetry.reports.layout import _environment
+from modelmetry.reports.layout import TEMPLATES, _environment
 from modelmetry.reports.memorization.charts import halfway_charts
 from modelmetry.reports.memorization.forests import around_zero, from_zero
 from modelmetry.reports.memorization.predicting import signed, verdict
@@ -326,7 +326,7 @@ def test_several_tasks_have_titles():
 
 def markdown(part) -> str:
     """A section alone, by the templates of the whole report."""
-    templates = _environment()
+    templates = _environment(TEMPLATES)
     table = templates.get_template("report.md.jinja").make_module({"page": _Nothing()}).table
     section = templates.get_template("memorization.md.jinja").module.memorization_text
     return section(part, table)

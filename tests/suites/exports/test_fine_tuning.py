@@ -12,7 +12,8 @@ from tests.tiny_pictures import SUITE, paint, write_suite
 
 from modelmetry.errors import BadInput
 from modelmetry.items import Item, Seed
-from modelmetry.suites import Suite, export, items, read, tables
+from modelmetry.suites import Suite, export, items, read
+from modelmetry.suites.editions import tables
 
 TEXT = SUITE.replace(", unseen: 4", "")
 SEED = Seed(root=3)
@@ -132,7 +133,7 @@ def test_an_export_that_stops_leaves_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("modelmetry.suites.exports._tagged", fails)
+        patch.setattr("modelmetry.suites.exports.fine_tuning._tagged", fails)
         with pytest.raises(KeyboardInterrupt):
             export(out, suite, SEED, to="chat", limit=2, wordings=["see"])
     assert not out.exists()

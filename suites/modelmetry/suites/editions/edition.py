@@ -15,11 +15,11 @@ from msgspec import UNSET, UnsetType
 from modelmetry.errors import BadInput, cannot_write
 from modelmetry.items import Item, Seed, content_hash
 from modelmetry.memory.canary import edition_canary
-from modelmetry.suites.card import card
+from modelmetry.suites.editions.card import card
+from modelmetry.suites.editions.tables import bodies, pictures, write_tables
 from modelmetry.suites.render import edition as edition_name
 from modelmetry.suites.render import items
 from modelmetry.suites.suite import Suite
-from modelmetry.suites.tables import bodies, pictures, write_tables
 
 MANIFEST = "edition.json"
 _encode = msgspec.json.Encoder(order="deterministic").encode

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from modelmetry.items import Item, Painters, as_text
-from modelmetry.suites.card import split_file
+from modelmetry.suites.editions.card import split_file
 from modelmetry.suites.suite import Suite
 
 if TYPE_CHECKING:

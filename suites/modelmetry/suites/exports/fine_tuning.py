@@ -24,10 +24,10 @@ import yaml
 from modelmetry.errors import BadInput, cannot_write
 from modelmetry.items import Item, Message, Painters, Part, Seed, message
 from modelmetry.models import wire
+from modelmetry.suites.editions.tables import Painted, Rows, with_images, with_pictures
 from modelmetry.suites.reader import generator_of
 from modelmetry.suites.render import items
 from modelmetry.suites.suite import Suite
-from modelmetry.suites.tables import Painted, Rows, with_images, with_pictures
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -90,7 +90,7 @@ def export(
     with _whole(out) as folder, Painters(processes) as painters:
         if to == "clevr":
             # It reads 90 templates, which other forms need not wait for.
-            from modelmetry.suites.clevr_files import write_clevr
+            from modelmetry.suites.exports.clevr_files import write_clevr
 
             return write_clevr(folder, chosen, seed, split, painters)
         examples = with_pictures(items(chosen, seed), painters)
