@@ -31,9 +31,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from modelmetry.items.cluster import Executor
 from modelmetry.memory.blocks import Held
 from modelmetry.memory.shards import shard
-from modelmetry.memory.spreading import Executor, counted
+from modelmetry.memory.spreading import counted
 from modelmetry.memory.windows import count
 
 VOCABULARY = 50_000

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import ArrayLike
 
 from modelmetry.errors import BadInput
+from modelmetry.items.cluster import Executor, connected
 from modelmetry.memory.blocks import Held, Shard
 from modelmetry.memory.encodings import Encoding
 from modelmetry.memory.finding import indexed
 from modelmetry.memory.windows import Counts, count
-
-Executor = Literal["local", "ray"]
 
 AHEAD = 2
 """Tasks that are waiting or at work, for each that can be at work at a time."""
@@ -74,7 +70,7 @@ def counted(
     options = {"places": places, "threads": threads}
     index = indexed(probes, width)
     encoding = count(index, empty, encoding=encoding, **options).encoding
-    with _connected() as ray:
+    with connected() as ray:
         at_once = _at_once(ray, threads)
         size = max(1, len(shards) // (_TURNS * at_once))
         groups = [shards[i : i + size] for i in range(0, len(shards), size)]
@@ -83,32 +79,6 @@ def counted(
         submitted = (task.remote(held, group, encoding=encoding, **options) for group in groups)
         first, *rest = _in_order(ray, submitted, AHEAD * at_once)
     return sum(rest, start=first)
-
-
-@contextmanager
-def _connected() -> Iterator[Any]:
-    """Ray, connected to a cluster or started for the time being.
-
-    Raises:
-        BadInput: It is not installed.
-    """
-    # What is told to nobody must be said before Ray is imported.
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    try:
-        ray = importlib.import_module("ray")
-    except ImportError:
-        raise BadInput(
-            "executor ray: ray is not installed; allowed: the executor local, or "
-            'pip install "modelmetry[ray]"'
-        ) from None
-    mine = not ray.is_initialized()
-    if mine:
-        ray.init(include_dashboard=False, log_to_driver=False, logging_level="error")
-    try:
-        yield ray
-    finally:
-        if mine:
-            ray.shutdown()
 
 
 def _at_once(ray: Any, threads: int) -> int:

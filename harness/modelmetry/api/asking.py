@@ -13,6 +13,7 @@ from modelmetry.api.results import read_run, write_report
 from modelmetry.api.sources import Logprobs, Source
 from modelmetry.errors import BadInput
 from modelmetry.items import Item, replies_wanted, so_far
+from modelmetry.items.cluster import Executor
 from modelmetry.models import Model, Retries, resolve
 from modelmetry.runs import Effort
 
@@ -38,6 +39,8 @@ class Settings(TypedDict, total=False):
     logprobs: Logprobs | None
     suite_options: Mapping[str, Any] | None
     cost_limit: float | None
+    executor: Executor
+    workers: int | None
     log_dir: str | Path
     resume: bool
 
@@ -105,7 +108,30 @@ def model_of(source: Source, model: str | Model | None, settings: Settings) -> M
     """
     asked = _model_of(source, model, settings)
     asked.check_sampling(source.sampling)
-    return asked
+    return spread(asked, settings.get("executor", "local"), settings.get("workers"))
+
+
+def spread(model: Model, executor: Executor, workers: int | None) -> Model:
+    """The model as the executor asks it: in this process, or by workers that hold a copy each.
+
+    Raises:
+        BadInput: There is no such executor, or workers are given without one.
+    """
+    if executor == "ray":
+        from modelmetry.models.spread import Spread
+
+        return Spread(
+            name=model.name,
+            model=model,
+            workers=workers,
+            price_input=model.price_input,
+            price_output=model.price_output,
+        )
+    if executor != "local":
+        raise BadInput(f"executor: {executor!r}; allowed: local, ray")
+    if workers is not None:
+        raise BadInput(f"workers: {workers}; allowed with executor ray")
+    return model
 
 
 def _model_of(source: Source, model: str | Model | None, settings: Settings) -> Model:

@@ -21,6 +21,7 @@ from modelmetry.api.results import Run, read_run, write_report
 from modelmetry.api.sources import Logprobs, Source, source_of
 from modelmetry.api.until import open_ended, run_until
 from modelmetry.errors import BadInput
+from modelmetry.items.cluster import Executor
 from modelmetry.models import Model
 from modelmetry.runs import RunRecord, Tally
 from modelmetry.suites import Suite
@@ -118,6 +119,8 @@ def run(
     suite_options: Mapping[str, Any] | None = None,
     cost_limit: float | None = None,
     until: str | None = None,
+    executor: Executor = "local",
+    workers: int | None = None,
     log_dir: str | Path = "runs",
     resume: bool = False,
     watch: Callable[[Tally], None] = lambda _: None,
@@ -144,6 +147,10 @@ def run(
             values; every task whose generator has an option of that name takes it.
         cost_limit: US dollars to spend in this session; needs the model's prices.
         until: Draw fresh problems until this is reached; see `run_until`.
+        executor: `local`, or `ray` for copies of the model in the processes of a cluster, or of this
+            machine where there is none. Answers, folder and resuming are the same.
+        workers: How many copies; None for one per GPU where a model in this process would use one,
+            else one per processor.
         log_dir: Folder of run folders.
         resume: Go on with the newest run in `log_dir` that asks exactly this, if there is one.
         watch: Called with the tally after every answer.
@@ -170,6 +177,8 @@ def run(
         "logprobs": logprobs,
         "suite_options": suite_options,
         "cost_limit": cost_limit,
+        "executor": executor,
+        "workers": workers,
         "log_dir": log_dir,
         "resume": resume,
     }

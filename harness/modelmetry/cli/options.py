@@ -94,6 +94,13 @@ EFFORT: tuple[Decorator, ...] = (
     option(
         "--until", help='Draw fresh problems until "ci<0.02" (interval width) or "A>B" is known.'
     ),
+    option(
+        "--executor",
+        type=click.Choice(["local", "ray"]),
+        default="local",
+        help="ray: copies of the model in the processes of a cluster, or of this machine.",
+    ),
+    option("--workers", type=click.IntRange(min=1), help="Copies of the model on Ray."),
     option("--log-dir", type=click.Path(path_type=Path), default="runs", help="Folder of runs."),
     option("--resume", is_flag=True, help="Go on with the newest run that asks exactly this."),
     option("--dry-run", is_flag=True, help="Say what would be asked; ask nothing."),
