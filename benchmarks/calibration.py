@@ -30,6 +30,7 @@ PARTS = (
     "sequences",
     "predictions",
     "charts",
+    "nightly",
     "judges",
     "personas",
     "memorization",

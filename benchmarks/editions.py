@@ -1,6 +1,6 @@
 """Write editions with pictures of growing size, and print time and peak memory of each.
 
-    python benchmarks/editions.py [--suite FILE] [--items 2000 4000] [--processes N]
+    python benchmarks/editions.py [--suite FILE] [--items 2000 4000] [--processes N] [--data-uri]
 
 Memory is flat where the last line's is hardly above the first line's. By default the suite is one of
 noise, whose painter is fast and whose PNG files of 40 KB do not shrink, so that what is measured is
@@ -105,7 +105,7 @@ def installed(folder: Path) -> Path:
     return path
 
 
-def measure(suite: str, count: int, processes: int | None) -> str:
+def measure(suite: str, count: int, processes: int | None, *, data_uri: bool = False) -> str:
     """Write an edition of about `count` items; one line of a table."""
     with tempfile.TemporaryDirectory() as folder:
         chosen = read(suite or installed(Path(folder)))
@@ -116,7 +116,8 @@ def measure(suite: str, count: int, processes: int | None) -> str:
         chosen = replace(chosen, tasks=tuple(tasks))
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         started = time.perf_counter()
-        edition = write(Path(folder) / "out", chosen, Seed(root=0), processes=processes)
+        out = Path(folder) / "out"
+        edition = write(out, chosen, Seed(root=0), data_uri=data_uri, processes=processes)
         seconds = time.perf_counter() - started
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         made = edition.manifest.item_count
@@ -135,15 +136,18 @@ def main() -> None:
     parser.add_argument("--suite", default="")
     parser.add_argument("--items", type=int, nargs="+", default=[2000, 4000])
     parser.add_argument("--processes", type=int)
+    parser.add_argument("--data-uri", action="store_true", help="pictures as data URIs as well")
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        print(measure(given.suite, given.one, given.processes), flush=True)
+        made = measure(given.suite, given.one, given.processes, data_uri=given.data_uri)
+        print(made, flush=True)
         return
     print("| items | pictures | s | items/s | MB on disk | files | MB before | peak MB |")
     print("|---|---|---|---|---|---|---|---|", flush=True)
     for count in given.items:
         again = [sys.executable, __file__, "--suite", given.suite, "--one", str(count)]
+        again += ["--data-uri"] if given.data_uri else []
         if given.processes:
             again += ["--processes", str(given.processes)]
         subprocess.run(again, check=True, env=os.environ)

@@ -82,7 +82,20 @@ def alone(kind: Kind) -> Pixels:
     return picture[73:138, 127:191]
 
 
-PICTURES: dict[str, Callable[[], Pixels]] = {"painters": painters, "kinds": kinds}
+def asked(seed: int) -> Pixels:
+    """A scene as suites show it, of ten objects less the seed's last digit."""
+    rng = random.Random(seed)
+    scene = placed(lambda rng, n=10 - seed % 10: rng.choices(KINDS, k=n), rng)
+    return raster.render(scene)
+
+
+PICTURES: dict[str, Callable[[], Pixels]] = {
+    "painters": painters,
+    "kinds": kinds,
+    "asked-1": lambda: asked(11),
+    "asked-2": lambda: asked(23),
+    "asked-3": lambda: asked(32),
+}
 """What can be painted: name of the file -> function."""
 
 

@@ -172,7 +172,9 @@ def test_an_option_that_no_generator_has_is_one_line(here: Path) -> None:
     """With those that there are, in every command that takes them; not a key and a value: likewise."""
     for command in ("run", "preview", "verify", "plan"):
         line = refused(command, "sums.yaml", "-T", "digit=2")
-        assert line.endswith("sums.yaml: -T: no option 'digit'; allowed: digits, longest")
+        assert line.endswith(
+            "sums.yaml: -T: no option 'digit' (did you mean 'digits'?); allowed: digits, longest"
+        )
     assert refused("generate", "sums.yaml", "--seed", "1", "-T", "digit=2").endswith("longest")
     assert refused("run", "sums.yaml", "--until", "ci<0.3", "-T", "digit=2").endswith("longest")
     assert "option digits is 'x'" in refused("run", "sums.yaml", "--dry-run", "-T", "digits=x")

@@ -201,7 +201,7 @@ def test_an_edition_is_made_checked_and_run(tmp_path: Path) -> None:
 def test_runs_are_compared_scored_again_and_put_on_the_board(tmp_path: Path) -> None:
     """compare, report, score and leaderboard update work on runs of two models."""
     done = modelmetry(
-        "run", "addition", "--limit", "8", "--model", "reference/oracle", "--model",
+        "run", "addition", "--limit", "12", "--model", "reference/oracle", "--model",
         "reference/chance", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -11,7 +11,7 @@ from tests.reports.memorization.folders import answered
 from tests.reports.memorization.studies import memorization_study, task_study
 
 from modelmetry.cli.main import main
-from modelmetry.cli.memorization import show
+from modelmetry.cli.memorization_tables import show
 
 
 @pytest.fixture(scope="module")

@@ -42,7 +42,9 @@ def test_a_wrong_name_is_answered_with_the_installed_ones() -> None:
     with pytest.raises(BadInput) as caught:
         load("generators", "adition", where="my.yaml: tasks.a")
     known = ", ".join(installed("generators"))
-    assert str(caught.value) == f"my.yaml: tasks.a: unknown generator 'adition'; installed: {known}"
+    hint = "(did you mean 'addition'?)"
+    said = f"my.yaml: tasks.a: unknown generator 'adition' {hint}; installed: {known}"
+    assert str(caught.value) == said
 
 
 def test_an_unknown_group_is_empty() -> None:

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from modelmetry.analyses import estimate
 from modelmetry.errors import BadInput
 from modelmetry.leaderboards import COLUMNS, entries_of, run_digest, seed_commitment
+from modelmetry.leaderboards.entry import RANKED
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,15 @@ def test_a_run_gives_one_entry_per_split(section):
     assert (first.input_tokens, first.output_tokens) == (480, 120)
     assert (first.cost_usd, second.cost_usd) == (0.04, 0.04)
     assert first.date == "2026-01-01"
+
+
+def test_entries_are_the_rows_of_the_report(section):
+    """The short way gives the same numbers as the whole analysis."""
+    rows = [row for row in estimate(section.record, section.scores) if row.estimand in RANKED]
+    entries = entries_of(section.record, section.scores)
+    assert [(e.split, e.estimand, e.value, e.ci_low, e.std_error) for e in entries] == [
+        (r.split, r.estimand, r.estimate.value, r.estimate.low, r.estimate.std_error) for r in rows
+    ]
 
 
 def test_an_unfinished_run_gives_none(section):

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from itertools import combinations
+from random import Random
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.leaderboards.boards import entry
 
-from modelmetry.leaderboards import Entry, ranked
-
-
-def entry(model, value, error=0.02, **changes):
-    """An entry of a board, with what a test does not care about filled in."""
-    interval = (None, None) if error is None else (value - 2 * error, value + 2 * error)
-    plain = {
-        "model": model,
-        "suite": "s",
-        "suite_version": 1,
-        "generator_hash": "g",
-        "seed_commitment": "c",
-        "split": "held-out",
-        "estimand": "accuracy",
-        "value": value,
-        "ci_low": interval[0],
-        "ci_high": interval[1],
-        "ci_method": "m",
-        "std_error": error,
-        "n_items": 10,
-        "n_clusters": 10,
-        "n_repeats": 1,
-        "n_unscored": 0,
-        "date": "2026-01-01",
-        "harness_version": "0",
-        "run_digest": model,
-    }
-    return Entry(**{**plain, **changes})
+from modelmetry.errors import BadInput
+from modelmetry.leaderboards import ranked
+from modelmetry.leaderboards import ranks as module
+from modelmetry.statistics import holm
 
 
 def _places(entries):
@@ -110,3 +92,61 @@ def test_an_interval_without_a_standard_error_still_tells_apart():
         entry("c", 0.49, std_error=None),
     ]
     assert [_places(apart)[m][3] for m in "abc"] == [1, 2, 2]
+
+
+def _slow(entries):
+    """Places by the words of the rule: every pair, Holm's adjusted p-values, counting."""
+    entries = sorted(entries, key=lambda e: (-e.value, e.model, e.run_digest))
+    pairs = list(combinations(range(len(entries)), 2))
+
+    def p(a, b):
+        if a.ci_low is None or b.ci_low is None:
+            return 1.0
+        half = [max(e.std_error or 0, (e.ci_high - e.ci_low) / (2 * 1.959964)) for e in (a, b)]
+        spread, difference = math.hypot(*half), abs(a.value - b.value)
+        if not spread:
+            return float(difference == 0)
+        return math.erfc(difference / spread / math.sqrt(2))
+
+    adjusted = holm([p(entries[a], entries[b]) for a, b in pairs]) if pairs else []
+    apart = {pair for pair, value in zip(pairs, adjusted, strict=True) if value < 0.05}
+    places, group, first = {}, 0, 0
+    for place, one in enumerate(entries):
+        if place == 0 or (first, place) in apart:
+            group, first = group + 1, place
+        low = 1 + sum((other, place) in apart for other in range(place))
+        high = len(entries) - sum((place, other) in apart for other in range(len(entries)))
+        rank = 1 + sum(other.value > one.value for other in entries)
+        places[one.model] = (rank, low, high, group)
+    return places
+
+
+@settings(deadline=None, max_examples=70)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 0.2, 0.5, 0.52, 0.55, 0.6, 1.0]) | st.floats(0, 1),
+            st.none() | st.sampled_from([0.0, 0.01, 0.02, 0.08]),
+        ),
+        max_size=14,
+    )
+)
+def test_the_fast_ranks_are_the_slow_ones(drawn):
+    """All pairs at once give what counting pair by pair gives."""
+    entries = [entry(f"m{i:02d}", value, error) for i, (value, error) in enumerate(drawn)]
+    assert _places(entries) == _slow(entries)
+
+
+def test_a_large_board_has_the_ranks_of_the_slow_way():
+    """Where hundreds of pairs lie between what surely passes and what never does."""
+    random = Random(1)
+    for _ in range(3):
+        entries = [entry(f"m{i}", random.random(), random.uniform(0.01, 0.1)) for i in range(50)]
+        assert _places(entries) == _slow(entries)
+
+
+def test_a_board_that_is_too_large_is_refused(monkeypatch):
+    """With its suite and the limit."""
+    monkeypatch.setattr(module, "MOST", 2)
+    with pytest.raises(BadInput, match=r"sums: held-out: 3 entries .* allowed: 2"):
+        ranked([entry(f"m{i}", 0.5) for i in range(3)])

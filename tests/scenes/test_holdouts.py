@@ -159,7 +159,7 @@ def test_cogent_swaps_the_colors_of_cubes_and_cylinders() -> None:
 @pytest.mark.parametrize(
     ("name", "line"),
     [
-        ("rubbr cylinder", "unknown value 'rubbr'; did you mean 'rubber'"),
+        ("rubbr cylinder", r"unknown value 'rubbr' \(did you mean 'rubber'"),
         ("red blue", "both are values of color"),
         ("rubber", "1 values; allowed: two"),
         ("small rubber cylinder", "3 values; allowed: two"),

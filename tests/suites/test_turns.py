@@ -238,9 +238,8 @@ def test_scripts_are_no_solved_problems(tmp_path: Path) -> None:
     suite = read(written(tmp_path))
     with pytest.raises(BadInput, match="company: addition/talk leaves turns to the model"):
         export(tmp_path / "a", suite, SEED, to="chat", split="held-out")
-    assert export(
-        tmp_path / "b", suite, SEED, to="chat", split="held-out", wordings=["plain"]
-    ) == len(talks(tmp_path / "company.yaml"))
+    made = export(tmp_path / "b", suite, SEED, to="chat", split="held-out", wordings=["plain"])
+    assert made.count == len(talks(tmp_path / "company.yaml"))
 
 
 def test_questions_are_compared_as_whole_conversations(tmp_path: Path) -> None:

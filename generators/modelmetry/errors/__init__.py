@@ -13,6 +13,7 @@ ModelmetryError         exit 1   something failed; the line says what and where
 from __future__ import annotations
 
 import errno
+from collections.abc import Collection, Iterable
 
 
 class ModelmetryError(Exception):
@@ -48,6 +49,52 @@ class GateFailed(ModelmetryError):
 
     exit_code = 5
 
+
+def nearest(name: object, known: Iterable[str]) -> str:
+    """What a line about an unknown name says of the known one that was probably meant.
+
+    Case and the kind of dash do not count; where the known names have parts, such as `task/split`,
+    the last part alone will do.
+
+    Args:
+        name: The name as it was given.
+        known: The names that there are.
+
+    Returns:
+        ` (did you mean 'addition'?)`, or nothing where no name is near.
+    """
+    import difflib
+
+    wanted = _plain(str(name))
+    shapes: dict[str, str] = {}
+    for candidate in known:
+        whole = _plain(candidate)
+        shapes[whole] = candidate
+        if "/" not in wanted:
+            shapes.setdefault(whole.rpartition("/")[2], candidate)
+    near = difflib.get_close_matches(wanted, shapes, n=1, cutoff=_NEAR)
+    return f" (did you mean {shapes[near[0]]!r}?)" if near else ""
+
+
+def offered(name: object, known: Collection[str]) -> str:
+    """What a line about an unknown name ends in: the one probably meant, and all that there are.
+
+    Args:
+        name: The name as it was given.
+        known: The names that there are.
+
+    Returns:
+        ` (did you mean 'addition'?); allowed: addition, calendar`, or without what is in brackets.
+    """
+    return f"{nearest(name, known)}; allowed: {', '.join(known)}"
+
+
+def _plain(name: str) -> str:
+    return name.strip().lower().replace("_", "-")
+
+
+_NEAR = 0.6
+"""Least likeness of two names, of 1, as difflib counts it."""
 
 _GIVEN_WRONG = (
     *(errno.EACCES, errno.EPERM, errno.EROFS),

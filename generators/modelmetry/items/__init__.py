@@ -9,6 +9,7 @@ from modelmetry.items.conversation import (
     reply,
     so_far,
 )
+from modelmetry.items.dataset import Dataset
 from modelmetry.items.gallery import Gallery
 from modelmetry.items.generator import Draft, Generator
 from modelmetry.items.painting import Painters
@@ -28,6 +29,7 @@ from modelmetry.items.problem import (
 from modelmetry.items.seed import Seed, digest
 
 __all__ = [
+    "Dataset",
     "Draft",
     "Field",
     "Gallery",

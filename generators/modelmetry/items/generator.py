@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from modelmetry.errors import BadInput, SpaceExhausted
+from modelmetry.errors import BadInput, SpaceExhausted, offered
 from modelmetry.items.canonical import content_hash
 from modelmetry.items.problem import Field, Problem, Scalar, Target
 from modelmetry.items.seed import Seed
@@ -99,9 +99,7 @@ class Generator(ABC):
         known: dict[str, Strata] = vars(self).setdefault("_strata", {})
         if split not in known:
             if split not in self.splits:
-                raise BadInput(
-                    f"{self.name}: no split {split!r}; allowed: {', '.join(self.splits)}"
-                )
+                raise BadInput(f"{self.name}: no split {split!r}{offered(split, self.splits)}")
             known[split] = self.arranged(split)
         return known[split]
 

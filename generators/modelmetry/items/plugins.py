@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, nearest
 
 
 @cache
@@ -34,5 +34,6 @@ def load(group: str, name: str, *, where: str = "") -> Any:
     if entry is None:
         known = ", ".join(installed(group)) or "none"
         prefix = f"{where}: " if where else ""
-        raise BadInput(f"{prefix}unknown {group.removesuffix('s')} {name!r}; installed: {known}")
+        kind, hint = group.removesuffix("s"), nearest(name, _table(group))
+        raise BadInput(f"{prefix}unknown {kind} {name!r}{hint}; installed: {known}")
     return entry.load()

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, nearest
 
 _SLOT = re.compile(r"\{[^{}]*\}|\[[^\[\]]*\]|<[A-Za-z][\w -]*>")
 
@@ -53,7 +53,7 @@ class Row:
         """
         if self[column] not in allowed:
             raise BadInput(
-                f"{self.where}: {column} is {self[column]!r}; "
+                f"{self.where}: {column} is {self[column]!r}{nearest(self[column], allowed)}; "
                 f"allowed: {', '.join(value or 'nothing' for value in allowed)}"
             )
         return self[column]
@@ -141,6 +141,9 @@ def _check_header(
             raise BadInput(f"{where}: row 1 lacks the column {name!r}; allowed: {allowed}")
     for name in header:
         if name not in (*required, *optional):
-            raise BadInput(f"{where}: row 1 has the unknown column {name!r}; allowed: {allowed}")
+            raise BadInput(
+                f"{where}: row 1 has the unknown column {name!r}"
+                f"{nearest(name, (*required, *optional))}; allowed: {allowed}"
+            )
         if header.count(name) > 1:
             raise BadInput(f"{where}: row 1 has the column {name!r} twice; allowed: once")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, nearest
 from modelmetry.personas.files import Row, parse, read
 
 STANCES = ("", "left", "right")
@@ -128,7 +128,8 @@ def chosen(attributes: Sequence[str], levels: str = "") -> tuple[Group, ...]:
         if name in ALWAYS:
             raise BadInput(f"attributes: {name} is always part; allowed: {allowed}")
         if name not in table:
-            raise BadInput(f"attributes: unknown attribute {name!r}; allowed: {allowed}")
+            hint = nearest(name, [each for each in table if each not in ALWAYS])
+            raise BadInput(f"attributes: unknown attribute {name!r}{hint}; allowed: {allowed}")
     if len(set(attributes)) < len(attributes):
         raise BadInput(f"attributes: {', '.join(attributes)}; allowed: each once, of {allowed}")
     groups = (group for name in ("placebo", *attributes) for group in table[name])

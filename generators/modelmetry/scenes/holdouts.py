@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache, lru_cache
 from itertools import product
 
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, offered
 from modelmetry.items import digest
 from modelmetry.scenes.kinds import KINDS, TYPE_OF, TYPES, VALUES, Filter, Kind
 
@@ -156,11 +155,7 @@ def _values(name: str) -> Combination:
     known = [word if word in TYPE_OF else word.removesuffix("s") for word in words]
     for word in known:
         if word not in TYPE_OF:
-            near = get_close_matches(word, TYPE_OF, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise BadInput(
-                f"pair {name!r}: unknown value {word!r}{hint}; allowed: {', '.join(TYPE_OF)}"
-            )
+            raise BadInput(f"pair {name!r}: unknown value {word!r}{offered(word, TYPE_OF)}")
     if len(known) != 2:
         raise BadInput(f"pair {name!r}: {len(known)} values; allowed: two, such as rubber cylinder")
     first, second = sorted(known, key=lambda value: TYPES.index(TYPE_OF[value]))

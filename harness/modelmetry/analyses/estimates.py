@@ -126,6 +126,24 @@ def estimate(record: RunRecord, scores: pa.Table) -> list[Row]:
     return list(analyze(record, scores).rows)
 
 
+def split_estimates(record: RunRecord, scores: pa.Table) -> list[Row]:
+    """Those rows of `analyze` that are about one split as a whole, without the slow rest.
+
+    Args:
+        record: The run's identity card.
+        scores: Its table of scores, at least one row.
+
+    Raises:
+        BadInput: The table is empty or lacks a column.
+    """
+    items = read_items(scores)
+    return [
+        row
+        for label in split_labels(record, items)
+        for row in split_rows(items, label, _overall(record, items, label))
+    ]
+
+
 def headline(record: RunRecord, scores: pa.Table) -> list[Row]:
     """Accuracy on the primary splits; on every split where the suite names none.
 

@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 
 from modelmetry.analyses.pilot import Basis
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, offered
 from modelmetry.statistics import planning
 from modelmetry.statistics.clustered import FEW_CLUSTERS
 from modelmetry.statistics.distributions import two_sided
@@ -182,7 +182,7 @@ def find_split(suite: Suite, split: str) -> tuple[Task, str]:
         suite.label(task.name, name): (task, name) for task in suite.tasks for name in task.splits
     }
     if split not in known:
-        raise BadInput(f"{suite.name}: no split {split!r}; allowed: {', '.join(known)}")
+        raise BadInput(f"{suite.name}: no split {split!r}{offered(split, known)}")
     return known[split]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from modelmetry.api.results import read_run, verdicts_of
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, nearest
 
 if TYPE_CHECKING:
     from modelmetry.analyses.guardrails.runs import Apart
@@ -107,4 +107,6 @@ def _check_named(scores: Mapping[str, tuple[float, str]], found: Sequence[Guardr
     known = {name for group in groups for name in (group.name, group.level)}
     if unknown := [name for name in scores if name not in known]:
         allowed = ", ".join(sorted(group.name for group in groups))
-        raise BadInput(f"scores: no group {unknown[0]!r}; allowed: {allowed}")
+        raise BadInput(
+            f"scores: no group {unknown[0]!r}{nearest(unknown[0], known)}; allowed: {allowed}"
+        )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import modelmetry.items as plugins
 import modelmetry.suites as suites
-from modelmetry.errors import BadInput, ModelmetryError
+from modelmetry.errors import BadInput, ModelmetryError, offered
 from modelmetry.items import Item, Seed
 from modelmetry.suites import Suite
 
@@ -87,6 +87,7 @@ def generate(
     limit: int | None = None,
     split: str | None = None,
     out: str | Path = "editions",
+    data_uri: bool = False,
     suite_options: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write an edition: Parquet files, dataset card, checksums and certificate.
@@ -97,6 +98,7 @@ def generate(
         limit: Most problems per split; None for the suite's own numbers.
         split: Only this split, by name or label.
         out: Folder in which the edition's own folder is made.
+        data_uri: Whether pictures are also written as data URIs, for harnesses that read no others.
         suite_options: As for `preview`.
 
     Returns:
@@ -128,6 +130,7 @@ def generate(
         Seed(root=seed),
         limit=limit,
         certificate=certificate_json(certificate),
+        data_uri=data_uri,
     )
     return edition.folder
 
@@ -170,7 +173,7 @@ def _only_split(suite: Suite, split: str | None) -> Suite:
             tasks.append(replace(task, splits=kept))
     if not tasks:
         labels = [suite.label(task.name, name) for task in suite.tasks for name in task.splits]
-        raise BadInput(f"{suite.name}: no split {split!r}; allowed: {', '.join(labels)}")
+        raise BadInput(f"{suite.name}: no split {split!r}{offered(split, labels)}")
     return replace(suite, tasks=tuple(tasks), primary=(), contrasts=())
 
 

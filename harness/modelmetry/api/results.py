@@ -1,4 +1,4 @@
-"""Reading runs: scores, reports, comparisons, leaderboards; no model is called."""
+"""Reading runs: scores, reports, comparisons; no model is called."""
 
 from __future__ import annotations
 
@@ -178,37 +178,6 @@ def compare(
         margin=margin,
         correction=correction,
     )
-
-
-def update_leaderboard(
-    run_folders: Sequence[str | Path], *, data: str | Path = "leaderboards/data"
-) -> list[Path]:
-    """Append the headline estimates of finished runs to the leaderboards' CSV files.
-
-    Args:
-        run_folders: Finished runs.
-        data: Folder of one CSV file per suite.
-
-    Returns:
-        The files changed.
-
-    Raises:
-        BadInput: A run is not finished, or stands on the board already.
-    """
-    from modelmetry.leaderboards import entries_of, update
-
-    changed = []
-    for folder in run_folders:
-        read = read_run(folder)
-        if read.record.status != "finished":
-            raise BadInput(
-                f"{folder}: the run is {read.record.status}; allowed: finished runs "
-                f"(go on with: modelmetry run {folder})"
-            )
-        path = Path(data) / f"{read.record.suite.name}.csv"
-        update(path, entries_of(read.record, read.scores))
-        changed.append(path)
-    return list(dict.fromkeys(changed))
 
 
 def _samples(read: Run) -> Callable[[Sequence[int]], list[Sample]]:

@@ -142,6 +142,11 @@ def source_of(
 
 def _of_run(folder: Path) -> Source:
     record = runs.read_record(folder)
+    if record.origin:
+        raise BadInput(
+            f"{folder}: was imported from {record.origin.get('harness')}, which asked its questions; allowed: "
+            "report, compare, grr and score on it, or a run of ours to go on with"
+        )
 
     def items() -> Iterator[Item]:
         with runs.open_store(folder) as store:

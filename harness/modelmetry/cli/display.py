@@ -7,7 +7,7 @@ import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rich import box
 from rich.console import Console
@@ -17,8 +17,9 @@ from rich.progress import Progress as Bar
 from rich.status import Status
 from rich.table import Table
 
-from modelmetry.items import Item, as_text, is_model_turn
-from modelmetry.runs import RunRecord, Tally
+if TYPE_CHECKING:
+    from modelmetry.items import Item
+    from modelmetry.runs import RunRecord, Tally
 
 # Results are read in narrow terminals and by `grep` in files: a long line is better than a cut value.
 OUT = Console(highlight=False, soft_wrap=True, width=400)
@@ -252,6 +253,8 @@ def listing(rows: Sequence[Mapping[str, str]], *, as_json: bool) -> None:
 
 def items(shown: Sequence[Item]) -> None:
     """Items as a model sees them, each with its answer."""
+    from modelmetry.items import as_text, is_model_turn
+
     for item in shown:
         OUT.print(f"[bold]{escape(item.uid)}[/]  split {escape(item.problem.split)}, {item.format}")
         for turn in item.messages:

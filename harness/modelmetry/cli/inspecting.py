@@ -53,6 +53,11 @@ def preview(suite: str, html: Path | None, **settings: Any) -> None:
 @options.option(
     "--out", type=click.Path(path_type=Path), default="editions", help="Folder of editions."
 )
+@options.option(
+    "--data-uri",
+    is_flag=True,
+    help="Pictures as data URIs too, in configs of their own: for Inspect.",
+)
 def generate(suite: str, **settings: Any) -> None:
     """Make an edition: Parquet, dataset card, checksums, certificate."""
     from modelmetry import api

@@ -10,18 +10,25 @@ import sys
 import click
 
 from modelmetry.cli import (
+    completion,
     contamination,
     corpora,
     exporting,
     gauging,
     guardrails,
+    importing,
+    init,
     inspecting,
     judging,
+    leaderboards,
     measuring,
     memorization,
+    nightly,
     planning,
     preparing,
+    publishing,
 )
+from modelmetry.cli.naming import line_of
 from modelmetry.cli.options import complain
 from modelmetry.errors import ModelmetryError
 
@@ -40,17 +47,23 @@ def commands() -> None:
 
 
 for _command in (
+    *init.COMMANDS,
     *inspecting.COMMANDS,
     *exporting.COMMANDS,
+    *importing.COMMANDS,
     *planning.COMMANDS,
     *measuring.COMMANDS,
+    *leaderboards.COMMANDS,
     *gauging.COMMANDS,
     *guardrails.COMMANDS,
     *contamination.COMMANDS,
     *memorization.COMMANDS,
+    *nightly.COMMANDS,
     *judging.COMMANDS,
     *preparing.COMMANDS,
+    *publishing.COMMANDS,
     *corpora.COMMANDS,
+    *completion.COMMANDS,
 ):
     commands.add_command(_command)
 
@@ -60,19 +73,21 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A path or an answer that the terminal cannot show must not end a run.
         sys.stdout.reconfigure(errors="backslashreplace")
+    if completion.VARIABLE in os.environ:
+        completion.prepare(commands)
     sys.exit(_code())
 
 
 def _code() -> int:
     if os.environ.get("MODELMETRY_TRACEBACK"):
-        return commands.main(standalone_mode=False) or 0
+        return commands.main(prog_name=completion.PROGRAM, standalone_mode=False) or 0
     try:
-        return commands.main(standalone_mode=False) or 0
+        return commands.main(prog_name=completion.PROGRAM, standalone_mode=False) or 0
     except click.exceptions.NoArgsIsHelpError as error:
         error.show()
         return 2
     except click.ClickException as error:
-        complain(error.format_message())
+        complain(line_of(error))
         return 2
     except (click.Abort, KeyboardInterrupt):
         complain("interrupted")

@@ -1,4 +1,4 @@
-"""Commands that measure: run, score, report, compare, leaderboard."""
+"""Commands that measure: run, score, report, compare."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import click
 from modelmetry.cli import options
 from modelmetry.cli.memorization import ALONG, AT
 from modelmetry.errors import LimitReached, Unreachable
-from modelmetry.models import resolve
 
 _PLANNED = (
     "model_base_url",
@@ -38,6 +37,7 @@ def run(what: str, models: tuple[str, ...], dry_run: bool, **settings: Any) -> i
     """
     from modelmetry import api
     from modelmetry.cli import display
+    from modelmetry.models import resolve
 
     specs = models or (None,)
     if dry_run:
@@ -134,27 +134,6 @@ def compare(run_folders: tuple[Path, ...], **settings: Any) -> None:
     display.comparison(api.compare(run_folders, **settings))
 
 
-@click.group()
-def leaderboard() -> None:
-    """Keep leaderboards: CSV files with ranks that respect uncertainty."""
-
-
-@leaderboard.command()
-@options.runs
-@options.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default="leaderboards/data",
-    help="Folder of one CSV file per suite.",
-)
-def update(run_folders: tuple[Path, ...], data: Path) -> None:
-    """Append finished runs to the leaderboards' CSV files."""
-    from modelmetry import api
-    from modelmetry.cli import display
-
-    display.files(api.update_leaderboard(run_folders, data=data))
-
-
 def _again(settings: dict[str, Any]) -> list[str]:
     """The flags with which the same model can be asked on; a run's folder knows the rest."""
     url = settings["model_base_url"]
@@ -164,4 +143,4 @@ def _again(settings: dict[str, Any]) -> list[str]:
     return flags
 
 
-COMMANDS = (run, score, report, compare, leaderboard)
+COMMANDS = (run, score, report, compare)

@@ -3,6 +3,7 @@
 from modelmetry.models.model import (
     Finish,
     Model,
+    Recorded,
     Rejected,
     Request,
     Response,
@@ -16,6 +17,7 @@ from modelmetry.models.specs import resolve
 __all__ = [
     "Finish",
     "Model",
+    "Recorded",
     "Rejected",
     "Request",
     "Response",

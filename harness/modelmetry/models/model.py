@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, Self
 
+from msgspec import UNSET, UnsetType
+
 from modelmetry.errors import BadInput, ModelmetryError
 from modelmetry.items import Gallery, Item, Problem, content_hash, digest
 
@@ -142,6 +144,23 @@ def sampling_seed(root: int, item: Item, repeat: int, turn: int | None = None) -
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What another harness made of an answer, as its log says.
+
+    Attributes:
+        value: What it is worth, in [0, 1]; None where the other harness has no score of it.
+        outcome: What kind of answer it was, in the words of `scoring.Score`.
+        reason: Why it is not an ordinary answer; empty for `answered`.
+        answer: The answer as the other harness read it; empty where it does not say.
+    """
+
+    value: float | None
+    outcome: str = "answered"
+    reason: str = ""
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """What came back, or why nothing did.
 
@@ -167,6 +186,7 @@ class Response:
         replies: What the model said before, in order; empty for a single turn, and for a failure.
             Fewer than the script asks for where one came back empty or was withheld, which ends
             the conversation: that one is `text` then.
+        recorded: What another harness made of it; unset for an answer that we asked for ourselves.
     """
 
     request_key: str
@@ -183,6 +203,7 @@ class Response:
     cost_usd: float = 0.0
     received_at: float = 0.0
     replies: tuple[str, ...] = ()
+    recorded: Recorded | UnsetType = UNSET
 
 
 class Transient(ModelmetryError):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import ClassVar
 
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, offered
 from modelmetry.items import Generator, Problem, Target, digest, load
 from modelmetry.models.erring import ErringJudge
 from modelmetry.models.hashed import STEPS, logistic, normal
@@ -35,8 +35,8 @@ class Reference(Model):
 
             return CheckStandard
         if name not in _KINDS:
-            allowed = ", ".join(sorted([*_KINDS, "check-standard"]))
-            raise BadInput(f"model: unknown reference {name!r}; allowed: {allowed}")
+            known = sorted([*_KINDS, "check-standard"])
+            raise BadInput(f"model: unknown reference {name!r}{offered(name, known)}")
         return _KINDS[name]
 
     async def answer(self, request: Request) -> Response:

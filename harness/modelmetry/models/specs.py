@@ -9,7 +9,7 @@ from typing import Any, get_origin, get_type_hints
 import msgspec
 
 from modelmetry import items
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, nearest, offered
 from modelmetry.models.model import Model
 
 
@@ -29,8 +29,11 @@ def resolve(
     """
     provider, slash, name = spec.partition("/")
     if not (provider and slash and name):
-        known = ", ".join(items.installed("models"))
-        raise BadInput(f"model: {spec!r}; allowed: <provider>/<name> with a provider of {known}")
+        known = items.installed("models")
+        raise BadInput(
+            f"model: {spec!r}{nearest(provider, known)}; allowed: <provider>/<name> with a provider of "
+            f"{', '.join(known)}"
+        )
     base = items.load("models", provider, where="model")
     if not (isinstance(base, type) and issubclass(base, Model)):
         raise BadInput(f"model: provider {provider!r} is not a Model; allowed: its subclasses")
@@ -50,7 +53,7 @@ def _converted(spec: str, kind: type[Model], options: Mapping[str, Any]) -> dict
     for key, value in options.items():
         field = key.replace("-", "_")
         if field not in allowed:
-            raise BadInput(f"{spec}: no option {key!r}; allowed: {', '.join(allowed)}")
+            raise BadInput(f"{spec}: no option {key!r}{offered(key, allowed)}")
         converted[field] = _value(spec, key, value, hints[field])
     return converted
 

@@ -62,6 +62,11 @@ class Reading:
         seed_commitment: SHA-256 that fixes the seed without showing it.
         run_digest: SHA-256 of what was asked and how it was scored.
         cost_usd: Price of the run in US dollars; 0 without prices.
+        primary: Whether the split is one of the suite's headline.
+        change: On anchors, paired difference to the first night that asked the same ones; None on that
+            night, and on fresh problems.
+        change_error: Its standard error; that of its interval where no item changed.
+        change_clusters: Independently drawn units in it.
     """
 
     date: str
@@ -83,6 +88,10 @@ class Reading:
     seed_commitment: str
     run_digest: str
     cost_usd: float = 0.0
+    primary: bool = True
+    change: float | None = None
+    change_error: float | None = None
+    change_clusters: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

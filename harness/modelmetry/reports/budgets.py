@@ -93,8 +93,13 @@ def budget_notes(record: RunRecord, budgets: Sequence[SplitBudget]) -> list[str]
             if "the uncertainty leaves out" not in warning and "negative" not in warning:
                 cautions.setdefault(warning, []).append(found.split)
     notes = [f"Not seen in this design: {'; '.join(missing)}."] if missing else []
-    notes += [_advice(record, extra) for extra in extras.values()]
-    if budgets and not any(line.name == "back end" for line in budgets[0].whole.lines):
+    if not record.origin:
+        notes += [_advice(record, extra) for extra in extras.values()]
+    if (
+        budgets
+        and not record.origin
+        and not any(line.name == "back end" for line in budgets[0].whole.lines)
+    ):
         notes.append(
             "To see what the back end adds: the same model through another one, and modelmetry grr "
             "--back-ends with both runs."

@@ -173,6 +173,8 @@ def _used_up(record: RunRecord, task: Task, split: str) -> bool:
 
 
 def _seed(record: RunRecord) -> Iterator[Notice]:
+    if record.origin:
+        return
     asked = [(task, split) for task in record.suite.tasks for split in task.splits]
     if record.seed == 0 and not all(_used_up(record, *each) for each in asked):
         yield Notice(
@@ -186,10 +188,11 @@ def _completeness(record: RunRecord, answers: int) -> Iterator[Notice]:
         yield Notice(text=f"The run ended before its rule was met: {record.note}.", alarm=True)
     elif record.status != "finished" or answers < record.planned:
         why = f" ({record.note})" if record.note else ""
+        more = "" if record.origin else f" Go on with: modelmetry run runs/{record.id}"
         yield Notice(
             text=f"The run is not complete: {answers:,} of {record.planned:,} answers, status "
             f"{record.status}{why}. The answers that are here are those that came first, which may "
-            f"be the easier ones. Go on with: modelmetry run runs/{record.id}",
+            f"be the easier ones.{more}",
             alarm=True,
         )
 

@@ -118,6 +118,7 @@ def _sections(run: RunPart) -> list[tuple[str, str]]:
         ("contrasts", "Contrasts", run.contrasts),
         ("systematicity", "Systematicity", run.gaps),
         ("difficulty", "Difficulty", run.curves),
+        ("levels", "Levels", run.levels and not run.curves),
         ("wordings", "Wordings", run.wordings),
         ("outcomes", "Outcomes", True),
         ("residues", "Errors", run.residues),

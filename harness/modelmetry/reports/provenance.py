@@ -35,6 +35,11 @@ class Fact:
     code: bool = False
 
 
+def foreign(suite: Suite) -> bool:
+    """Whether the questions are another harness's own, and not drawn by a generator."""
+    return all(task.fingerprint == "" for task in suite.tasks)
+
+
 def population(suite: Suite, items: Items) -> list[str]:
     """What the numbers speak about, in paragraphs: the splits' own words and how they are drawn."""
     paragraphs = []
@@ -46,13 +51,22 @@ def population(suite: Suite, items: Items) -> list[str]:
             if not where.any():
                 continue
             n = len(np.unique(items.problem[where]))
-            if generator is None:
+            if foreign(suite):
+                drawn = f"{count(n, 'sample')} of a task of {task.generator}, as its log has them"
+            elif generator is None:
                 drawn = f"{count(n, 'problem')} of the {task.generator} generator"
             else:
                 held = size(generator.count(split))
                 drawn = f"{n:,} of the {held} problems that the split holds: "
                 drawn += generator.splits[split]
             paragraphs.append(f"{label}: {drawn}.")
+    if foreign(suite):
+        paragraphs.append(
+            "How the samples were drawn is not known here. An accuracy speaks about samples of the same "
+            "kind, as far as these were drawn at random from such; if they are all there are, the "
+            "interval is about the model's answers to others like them."
+        )
+        return paragraphs
     paragraphs.append(
         "The problems of a split are drawn without replacement from the finite space that its "
         "generator states, in an order fixed by the seed, the levels of difficulty in turn: an "
@@ -79,10 +93,16 @@ def intervals(record: RunRecord) -> list[str]:
         else "Each item was asked once, so decoding noise is in the intervals as far as it shows "
         "between items."
     )
-    holds = (
-        "A 95 % interval holds the draw of the problems: another seed would give other problems of "
+    drawn = (
+        "A 95 % interval holds the draw of the samples: in 95 of 100 such draws it covers the accuracy on "
+        "all samples of the kind."
+        if foreign(record.suite)
+        else "A 95 % interval holds the draw of the problems: another seed would give other problems of "
         "the same kind, and in 95 of 100 such draws the interval covers the accuracy on all of "
-        f"them. {repeats} The independently drawn unit is the cluster; all wordings of a problem "
+        "them."
+    )
+    holds = (
+        f"{drawn} {repeats} The independently drawn unit is the cluster; all wordings of a problem "
         "belong to its cluster."
     )
     lacks = (
@@ -126,8 +146,7 @@ def facts(record: RunRecord, answers: int) -> list[Fact]:
         *([Fact(term="found", text=_settings(record.found), code=True)] if record.found else []),
         Fact(term="suite", text=f"{suite.name}, version {suite.version}"),
         Fact(term="edition", text=record.edition, code=True),
-        Fact(term="seed", text=str(record.seed), code=True),
-        Fact(term="sampling", text=_settings(sampling), code=True),
+        *_drawn(record, sampling),
         Fact(term="repeats", text=str(record.repeats)),
         *([Fact(term="until", text=record.until.rule, code=True)] if record.until else []),
         Fact(term="answers", text=f"{answers:,} of {record.planned:,} planned"),
@@ -135,6 +154,14 @@ def facts(record: RunRecord, answers: int) -> list[Fact]:
         Fact(term="asked", text=_when(record)),
         Fact(term="versions", text=_settings(record.versions)),
     ]
+
+
+def _drawn(record: RunRecord, sampling: Mapping[str, object]) -> list[Fact]:
+    """Where questions and answers come from: seed and sampling, or a log."""
+    seed = [] if foreign(record.suite) else [Fact(term="seed", text=str(record.seed), code=True)]
+    if record.origin:
+        return [*seed, Fact(term="imported from", text=_settings(record.origin), code=True)]
+    return [*seed, Fact(term="sampling", text=_settings(sampling), code=True)]
 
 
 def _settings(values: Mapping[str, object]) -> str:
@@ -153,6 +180,9 @@ def suite_word(suite: Suite) -> str:
 
 def commands(record: RunRecord) -> list[str]:
     """Shell lines that ask the same again, and that compute this report again without asking."""
+    again = shlex.join(["modelmetry", "report", f"runs/{record.id}"])
+    if record.origin:
+        return [again]
     suite, changed = record.suite, record.sampling
     models = record.until.models if record.until else (record.model,)
     words = ["modelmetry", "run", suite_word(suite)]
@@ -173,7 +203,7 @@ def commands(record: RunRecord) -> list[str]:
     if changed.logprobs != suite.sampling.logprobs:
         words += ["--logprobs", _LOGPROBS[changed.logprobs]]
     words += model_options(record)
-    return [shlex.join(words), shlex.join(["modelmetry", "report", f"runs/{record.id}"])]
+    return [shlex.join(words), again]
 
 
 def model_options(record: RunRecord) -> list[str]:

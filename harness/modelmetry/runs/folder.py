@@ -116,8 +116,12 @@ def runs_in(log_dir: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a run's lock, which the system lets go when the process ends in any way.
+def locked(folder: Path, held: str = "another process is running this run") -> Iterator[None]:
+    """Hold a folder's lock, which the system lets go when the process ends in any way.
+
+    Args:
+        folder: A run's folder, or whatever else one process at a time may work in.
+        held: What is said where another process holds it.
 
     Raises:
         BadInput: Another process holds it, or the folder cannot be written.
@@ -137,7 +141,7 @@ def locked(folder: Path) -> Iterator[None]:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise BadInput(f"{folder}: another process is running this run") from error
+                raise BadInput(f"{folder}: {held}") from error
         yield
     finally:
         os.close(handle)

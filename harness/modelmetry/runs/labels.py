@@ -8,15 +8,15 @@ import random
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import msgspec
 
-from modelmetry.errors import BadInput, cannot_write
+from modelmetry.errors import BadInput
 from modelmetry.items import content_hash, digest
+from modelmetry.items.whole import write_whole
 from modelmetry.personas.verdicts import VERDICTS, Verdict
 from modelmetry.runs import folder as folders
 from modelmetry.scoring.judging import read_reply, shown
@@ -134,9 +134,11 @@ def draw(folder: Path, *, n: int, seed: int, out: Path | None = None) -> tuple[P
             sample = Sample(run=record.id, seed=seed, n=n, key=secrets.token_hex(16), drawn=drawn)
         seen = [shown(*pair) for pair in store.picked([rows[place] for place in sample.drawn])]
     # The key first: a file of ids that nothing resolves would be work lost.
-    _write(key_path, msgspec.json.encode(sample))
+    write_whole(key_path, msgspec.json.encode(sample))
     pairs = zip(sample.ids(), seen, strict=True)
-    _write(path, table(COLUMNS, ((uid, each.request, each.reply, "", "") for uid, each in pairs)))
+    write_whole(
+        path, table(COLUMNS, ((uid, each.request, each.reply, "", "") for uid, each in pairs))
+    )
     return path, len(seen)
 
 
@@ -185,7 +187,7 @@ def receive(folder: Path, files: Sequence[Path]) -> Received:
         (*map(str, each.place), each.rater, each.label, each.note)
         for each in sorted(kept.values(), key=lambda each: (each.place, each.rater))
     )
-    _write(folder / FOLDER / LABELS, table(_KEPT, rows))
+    write_whole(folder / FOLDER / LABELS, table(_KEPT, rows))
     return received
 
 
@@ -341,16 +343,3 @@ def _names(files: Sequence[Path]) -> dict[Path, str]:
     """The rater whom each file stands for: its name, or all of its path where names are alike."""
     stems = Counter(path.stem for path in set(files))
     return {path: path.stem if stems[path.stem] == 1 else str(path) for path in files}
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write a file in one step."""
-    temporary = path.with_name(f"{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise cannot_write(path, error) from error

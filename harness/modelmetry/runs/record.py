@@ -62,6 +62,8 @@ class RunRecord:
         ended_at: ISO 8601, UTC; empty while running.
         wall_s: Seconds spent asking, over all resumptions.
         note: Why it stopped, in one line; empty when finished.
+        origin: Of a run that was read from another harness's log: which log, which of its metrics,
+            and how it was read. Empty for a run of ours.
     """
 
     id: str
@@ -83,3 +85,4 @@ class RunRecord:
     ended_at: str = ""
     wall_s: float = 0.0
     note: str = ""
+    origin: Mapping[str, str] = field(default_factory=dict)

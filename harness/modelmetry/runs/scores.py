@@ -14,6 +14,7 @@ from modelmetry.models import Response
 from modelmetry.runs.record import RunRecord
 from modelmetry.runs.store import Store
 from modelmetry.scoring import Score, Scorer
+from modelmetry.scoring.recorded import recorded
 from modelmetry.scoring.rules import score
 
 _NAMES = pa.dictionary(pa.int32(), pa.string())
@@ -67,6 +68,8 @@ def scored(
 ) -> Iterator[tuple[int, Item, Response, Score]]:
     """(repeat, item, response, score) of every response, in plan order, streamed.
 
+    The answers of an imported run have the scores that were recorded, unless a scorer is named.
+
     Args:
         record: The run's record.
         store: Its answers.
@@ -76,7 +79,10 @@ def scored(
         BadInput: There is no such scorer, or the stored answers cannot be read.
     """
     scorers: dict[str, Scorer] = {
-        task.name: load("scorers", scorer or task.scorer) for task in record.suite.tasks
+        task.name: recorded
+        if record.origin and scorer is None
+        else load("scorers", scorer or task.scorer)
+        for task in record.suite.tasks
     }
     for _, repeat, item, response in store.rows():
         yield repeat, item, response, score(scorers[item.task], item.problem.target, response)

@@ -155,6 +155,33 @@ class Store:
                 self._db.execute("ROLLBACK")
             raise
 
+    def add_answered(self, rows: Iterable[tuple[int, int, Item | None, Response]]) -> int:
+        """Store items that come with their answers, in one commit; returns how many answers.
+
+        Args:
+            rows: (position, repeat, item, response), the item only with its first response.
+
+        Raises:
+            BadInput: Two items have the same uid, or two answers are of one item and repeat.
+        """
+        count = 0
+        try:
+            self._db.execute("BEGIN")
+            for position, repeat, item, response in rows:
+                if item is not None:
+                    row = (position, item.uid, _encode(item))
+                    self._db.execute("INSERT INTO items VALUES (?, ?, ?)", row)
+                failed = response.error is not None
+                row = (position, repeat, response.request_key, failed, _encode(response))
+                self._db.execute("INSERT INTO responses VALUES (?, ?, ?, ?, ?)", row)
+                count += 1
+            self._db.execute("COMMIT")
+        except sqlite3.IntegrityError as error:
+            raise BadInput(f"{self.path}: two items or answers are the same ({error})") from error
+        except sqlite3.Error as error:
+            raise self._unwritten(error) from error
+        return count
+
     def _write(self, query: str, row: Sequence[object] = ()) -> None:
         try:
             self._db.execute(query, row)

@@ -184,6 +184,7 @@ def control_chart(
     rng: np.random.Generator,
     rule: Rule | None = None,
     runs: int = 10_000,
+    run_length: Estimate | None = None,
 ) -> ControlChart:
     """Chart nightly values, best of paired differences, against a baseline.
 
@@ -196,6 +197,7 @@ def control_chart(
         rng: Simulates the run length that is stated; no night depends on it.
         rule: `Shewhart`, `EWMA` or `CUSUM`; None for `CUSUM()`.
         runs: Charts to simulate.
+        run_length: The rule's run length where it is known already; None to simulate it.
 
     Raises:
         ValueError: No nights, NaN, shapes that differ, or an error that is not above 0.
@@ -213,7 +215,7 @@ def control_chart(
         lower=lower,
         limit=rule.threshold,
         alarms=tuple(np.flatnonzero(np.maximum(upper, lower) > rule.threshold).tolist()),
-        run_length=average_run_length(rule, rng=rng, runs=runs),
+        run_length=run_length or average_run_length(rule, rng=rng, runs=runs),
         warnings=reference.warnings,
     )
 

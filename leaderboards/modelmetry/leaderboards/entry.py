@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from modelmetry.analyses import estimate
+from modelmetry.analyses import split_estimates
+from modelmetry.analyses.measures import Row
 from modelmetry.analyses.table import labels
 from modelmetry.errors import BadInput
 from modelmetry.items import content_hash, digest
@@ -119,12 +121,15 @@ def run_digest(record: RunRecord, scores: pa.Table) -> str:
     return content_hash([asked, record.model, record.identity, record.sampling, table])
 
 
-def entries_of(record: RunRecord, scores: pa.Table) -> list[Entry]:
+def entries_of(
+    record: RunRecord, scores: pa.Table, rows: Sequence[Row] | None = None
+) -> list[Entry]:
     """The entries of a finished run: one per split and ranked estimand.
 
     Args:
         record: The run's identity card.
         scores: Its table of scores.
+        rows: Its estimates, where they are at hand.
 
     Raises:
         BadInput: The run is not finished, so its numbers are not the edition's; or its answers chose
@@ -171,7 +176,7 @@ def entries_of(record: RunRecord, scores: pa.Table) -> list[Entry]:
             harness_version=record.versions.get("modelmetry", ""),
             run_digest=run,
         )
-        for row in estimate(record, scores)
+        for row in (split_estimates(record, scores) if rows is None else rows)
         if row.estimand in RANKED
     ]
 

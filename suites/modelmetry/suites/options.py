@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, offered
 from modelmetry.items import Generator
 
 _SHOWN = 60
@@ -29,7 +29,7 @@ def build(kind: type[Generator], options: Mapping[str, Any], name: str) -> Gener
     values: dict[str, Any] = {}
     for option, value in options.items():
         if option not in allowed:
-            raise BadInput(f"{name}: unknown option {option!r}; allowed: {', '.join(allowed)}")
+            raise BadInput(f"{name}: unknown option {option!r}{offered(option, allowed)}")
         try:
             values[option] = msgspec.convert(value, hints[option])
         except msgspec.ValidationError as error:
@@ -72,7 +72,8 @@ def shown(value: Any) -> str:
 
 def _unfit(name: str, option: str, value: Any, hint: Any, error: Exception) -> BadInput:
     choices = get_args(hint) if get_origin(hint) is Literal else ()
-    why = f"; allowed: {', '.join(map(str, choices))}" if choices else f": {error}"
+    listed = [str(choice) for choice in choices]
+    why = offered(value, listed) if choices else f": {error}"
     if get_origin(hint) in (list, tuple) and isinstance(value, str):
         why = "; allowed: a JSON list, such as [1, 2]"
     return BadInput(f"{name}: option {option} is {shown(value)}{why}")

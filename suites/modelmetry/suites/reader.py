@@ -14,17 +14,17 @@ import msgspec
 import yaml
 from msgspec import UNSET
 
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, offered
 from modelmetry.items import Generator, Seed, load
 from modelmetry.models import Sampling
-from modelmetry.suites import options
+from modelmetry.suites import licenses, options
 from modelmetry.suites.suite import Contrast, Prompt, Suite, Task
 from modelmetry.suites.templates import check_template, is_template
 
 FOLDER = Path(__file__).parent
 """Where the packaged suites and their `prompts` lie."""
 
-_SUITE_KEYS = ("version", "tasks", "sampling", "repeats", "primary", "contrasts")
+_SUITE_KEYS = ("version", "tasks", "sampling", "repeats", "primary", "contrasts", "license")
 _TASK_KEYS = ("generator", "options", "scorer", "splits", "prompts")
 _PROMPT_KEYS = ("turns", "template", "format", "shots", "system", "stop")
 _SAMPLING_KEYS = tuple(field.name for field in dataclasses.fields(Sampling))
@@ -85,7 +85,7 @@ def _find(name: str) -> Path:
             raise BadInput(f"{path}: no such file; allowed: a suite's YAML file")
         return path
     if name not in names():
-        raise BadInput(f"unknown suite {name!r}; allowed: {', '.join(names())}, or a .yaml file")
+        raise BadInput(f"unknown suite {name!r}{offered(name, names())}, or a .yaml file")
     return FOLDER / f"{name}.yaml"
 
 
@@ -127,16 +127,14 @@ class _Reader:
         name = self.path.stem
         if not _KEBAB.fullmatch(name):
             raise self.fail("", f"the file name {name!r} is not kebab-case, such as my-suite.yaml")
-        tasks = tuple(
-            self._task(key, value)
-            for key, value in self._mapping("tasks", document["tasks"]).items()
-        )
+        named = self._mapping("tasks", document["tasks"])
+        tasks = tuple(self._task(key, value) for key, value in named.items())
         if not tasks:
             raise self.fail("tasks", "there is none; allowed: one or more tasks")
         for option in self.given:
             if option not in self.known:
-                allowed = ", ".join(self.known) or "none, as its generators have no options"
-                raise self.fail("-T", f"no option {option!r}; allowed: {allowed}")
+                none = "" if self.known else "none, as its generators have no options"
+                raise self.fail("-T", f"no option {option!r}{offered(option, self.known)}{none}")
         suite = Suite(
             name=name,
             version=self._integer("version", document["version"], 1),
@@ -144,6 +142,7 @@ class _Reader:
             tasks=tasks,
             repeats=self._integer("repeats", document.get("repeats", 1), 1),
             sampling=self._sampling(document.get("sampling", {})),
+            license=licenses.checked(f"{self.path}: license", document.get("license")),
             # A path may hold bytes that are no text, which the record of a run cannot hold.
             source=str(self.path).encode("utf-8", "replace").decode(),
         )
@@ -276,7 +275,7 @@ class _Reader:
         source, path = self._template(f"{key}.template", template)
         form = body.get("format", "chat")
         if form not in {"chat", "completion"}:
-            raise self.fail(f"{key}.format", f"{form!r}; allowed: chat, completion")
+            raise self.fail(f"{key}.format", f"{form!r}{offered(form, ('chat', 'completion'))}")
         system = str(body.get("system") or "")
         if system and form == "completion":
             raise self.fail(f"{key}.system", "a completion has no system message; allowed: chat")
@@ -366,7 +365,7 @@ class _Reader:
         body = {str(name): entry for name, entry in value.items()}
         if allowed is not None and (unknown := [name for name in body if name not in allowed]):
             where = f"{key}.{unknown[0]}" if key else unknown[0]
-            raise self.fail(where, f"unknown key; allowed: {', '.join(allowed)}")
+            raise self.fail(where, f"unknown key{offered(unknown[0], allowed)}")
         for name in required:
             if name not in body:
                 where = f"{key}.{name}" if key else name
@@ -396,5 +395,5 @@ class _Reader:
             raise self.fail(key, f"{options.shown(value)}; allowed: {count} split labels")
         for label in labels:
             if label not in allowed:
-                raise self.fail(key, f"unknown split {label!r}; allowed: {', '.join(allowed)}")
+                raise self.fail(key, f"unknown split {label!r}{offered(label, allowed)}")
         return labels

@@ -111,6 +111,8 @@ class Suite:
         sampling: How answers are decoded, unless the command line says otherwise.
         primary: Labels of the splits whose accuracy is the headline.
         contrasts: Differences between splits that are reported.
+        license: License of its data, one of `suites.licenses`. Unset for the default: then it is no
+            part of what is stored and hashed, so that older editions keep their checksums.
         source: The file it was read from, for error lines; not part of its identity.
     """
 
@@ -122,6 +124,7 @@ class Suite:
     sampling: Sampling = field(default_factory=Sampling)
     primary: tuple[str, ...] = ()
     contrasts: tuple[Contrast, ...] = ()
+    license: str | UnsetType = UNSET
     source: str = ""
 
     def label(self, task: str, split: str) -> str:

@@ -19,7 +19,7 @@ import msgspec
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateRuntimeError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, offered
 from modelmetry.items import Part, Picture, canonical_json, installed_painter, reply
 
 _PAINTER = "raster"
@@ -269,7 +269,7 @@ def check_template(
     except TemplateError as error:
         raise BadInput(f"{path}: line {error.lineno}: {error.message}") from error  # type: ignore[attr-defined]
     if missing := sorted(used - set(allowed)):
-        raise BadInput(f"{path}: unknown field {missing[0]!r}; allowed: {', '.join(allowed)}")
+        raise BadInput(f"{path}: unknown field {missing[0]!r}{offered(missing[0], allowed)}")
     if _REPLY not in allowed:  # a field of that name hides the function
         _check_quotations(path, tree, replies)
     found = _painters(path, source)

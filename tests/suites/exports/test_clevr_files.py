@@ -66,7 +66,7 @@ def written(out: Path, split: str) -> tuple[list[Scene], list[dict[str, Any]]]:
 def test_each_scene_is_written_and_painted_once(suite: Suite, tmp_path: Path) -> None:
     """Questions name their picture by file and number; several share one; tasks repeat none."""
     out = tmp_path / "out"
-    assert export(out, suite, SEED, to="clevr", limit=12) == 12
+    assert export(out, suite, SEED, to="clevr", limit=12).count == 12
     scenes, questions = written(out, "train")
     expected = problems(suite, "train", 12)
     assert [q["problem"] for q in questions] == [p.uid for p in expected]

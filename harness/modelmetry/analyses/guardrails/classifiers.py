@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from modelmetry.analyses.measures import LEVEL
 from modelmetry.analyses.table import labels
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, offered
 from modelmetry.items import Target, load
 from modelmetry.personas.verdicts import VERDICTS
 from modelmetry.scoring.classified import OWN, PACKAGED, Classified, Labelled
@@ -144,8 +144,7 @@ def chosen(classified: Sequence[Classified], name: str | None) -> Classified:
     for each in classified:
         if each.name == name:
             return each
-    allowed = ", ".join(each.name for each in classified)
-    raise BadInput(f"classifier: {name!r}; allowed: {allowed}")
+    raise BadInput(f"classifier: {name!r}{offered(name, [each.name for each in classified])}")
 
 
 def find_errors(found: Classified, partial: Partial) -> Errors:

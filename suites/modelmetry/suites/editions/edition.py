@@ -12,16 +12,21 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from modelmetry.errors import BadInput, cannot_write
+from modelmetry.errors import BadInput
 from modelmetry.items import Item, Seed, content_hash
+from modelmetry.items.whole import whole_folder
 from modelmetry.memory.canary import edition_canary
 from modelmetry.suites.editions.card import card
+from modelmetry.suites.editions.contents import Contents, is_item_table
+from modelmetry.suites.editions.croissant import croissant
+from modelmetry.suites.editions.eval_yaml import eval_yaml
 from modelmetry.suites.editions.tables import bodies, pictures, write_tables
 from modelmetry.suites.render import edition as edition_name
 from modelmetry.suites.render import items
 from modelmetry.suites.suite import Suite
 
 MANIFEST = "edition.json"
+SUMS = "SHA256SUMS"
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _item = msgspec.json.Decoder(Item).decode
 
@@ -82,8 +87,7 @@ class Edition:
             yield from pictures(path)
 
     def _tables(self) -> list[Path]:
-        names = sorted(name for name in self.manifest.files if name.endswith(".parquet"))
-        return [self.folder / name for name in names]
+        return [self.folder / name for name in sorted(filter(is_item_table, self.manifest.files))]
 
 
 def is_edition(path: Path) -> bool:
@@ -98,9 +102,12 @@ def write(
     *,
     limit: int | None = None,
     certificate: bytes | None = None,
+    data_uri: bool = False,
     processes: int | None = None,
 ) -> Edition:
     """Write an edition into `out/<suite>-<edition>`; the same call writes the same bytes.
+
+    The folder is there when all of it is written, and not before.
 
     Args:
         out: Parent folder; made if missing.
@@ -108,6 +115,8 @@ def write(
         seed: Root of all randomness.
         limit: Most problems per split.
         certificate: JSON text of the suite's certificate, stored beside the data.
+        data_uri: Whether tasks with pictures get a second config, `<task>_data_uri`, with the pictures
+            as data URIs: for harnesses that read no others, at up to three times the size.
         processes: How many paint pictures; None for one per processor core.
 
     Raises:
@@ -119,29 +128,52 @@ def write(
     folder = out / f"{suite.name}-{name}"
     if folder.exists():
         raise BadInput(f"{folder}: exists already; allowed: a new --out folder, or delete it")
-    try:
-        folder.mkdir(parents=True)
-        count = write_tables(folder, suite, items(suite, seed, limit), canary, processes)
-        text = card(suite, seed, name, count, canary)
-        (folder / "README.md").write_text(text, encoding="utf-8")
-        if certificate is not None:
-            (folder / "certificate.json").write_bytes(certificate)
+    with whole_folder(folder) as part:
+        contents = write_tables(
+            part, suite, items(suite, seed, limit), canary, data_uri=data_uri, processes=processes
+        )
+        hashes = _write_about(part, suite, seed, name, canary, contents, certificate)
         manifest = Manifest(
             edition=name,
             # Where the file lay is no part of an edition, and differs between machines.
             suite=replace(suite, source=""),
             seed=seed.root,
             limit=limit,
-            item_count=count,
-            files={
-                str(path.relative_to(folder).as_posix()): _sha256(path) for path in _all(folder)
-            },
+            item_count=contents.count,
+            files=hashes,
             canary=canary,
         ).sealed()
-        (folder / MANIFEST).write_bytes(msgspec.json.format(_encode(manifest), indent=2) + b"\n")
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+        (part / MANIFEST).write_bytes(msgspec.json.format(_encode(manifest), indent=2) + b"\n")
     return Edition(folder=folder, manifest=manifest)
+
+
+def _write_about(
+    folder: Path,
+    suite: Suite,
+    seed: Seed,
+    name: str,
+    canary: str,
+    contents: Contents,
+    certificate: bytes | None,
+) -> dict[str, str]:
+    """Write certificate, card, `croissant.json`, `eval.yaml` and checksums; SHA-256 of every file."""
+    hashes = {path: _sha256(folder / path) for table in contents.tables for path in table.paths}
+    sizes = {path: (folder / path).stat().st_size for path in hashes}
+    tasks = eval_yaml(suite, name, contents)
+    text = card(suite, seed, name, canary, contents, sizes=sizes, certificate=certificate)
+    about = {
+        "README.md": text.encode(),
+        "certificate.json": certificate or b"",
+        "croissant.json": croissant(suite, name, contents, hashes=hashes, sizes=sizes),
+        "eval.yaml": tasks.encode(),
+    }
+    hashes |= {path: hashlib.sha256(body).hexdigest() for path, body in about.items() if body}
+    hashes = dict(sorted(hashes.items()))
+    sums = "".join(f"{digest}  {path}\n" for path, digest in hashes.items()).encode()
+    for path, body in {**about, SUMS: sums}.items():
+        if body:
+            (folder / path).write_bytes(body)
+    return {SUMS: hashlib.sha256(sums).hexdigest(), **hashes}
 
 
 def read_edition(folder: Path) -> Edition:
@@ -164,10 +196,6 @@ def read_edition(folder: Path) -> Edition:
         if _sha256(file) != expected:
             raise BadInput(f"{file}: was changed; allowed: an edition exactly as it was generated")
     return Edition(folder=folder, manifest=manifest)
-
-
-def _all(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _sha256(path: Path) -> str:

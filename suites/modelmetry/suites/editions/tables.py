@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from itertools import islice
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from modelmetry.items import Item, Painters, as_text
-from modelmetry.suites.editions.card import split_file
+from modelmetry.items import Item, Message, Painters, as_text
+from modelmetry.suites.editions.contents import Contents, Table, Traits, split_file
 from modelmetry.suites.suite import Suite
 
 if TYPE_CHECKING:
@@ -42,9 +43,11 @@ def write_tables(
     suite: Suite,
     items: Iterable[Item],
     canary: str,
+    *,
+    data_uri: bool = False,
     processes: int | None = None,
-) -> int:
-    """Stream items into Parquet files, per task and split; returns how many items.
+) -> Contents:
+    """Stream items into Parquet files, per task and split; returns what was written.
 
     A task without pictures has one file per split. With pictures there are as many as it takes,
     none much larger than 256 MB, and memory holds some 32 MB of them, however many there are.
@@ -54,21 +57,30 @@ def write_tables(
         suite: The suite.
         items: Its items, in order.
         canary: The sentence that every row holds; within a row group it is stored once.
+        data_uri: Whether tasks with pictures get a second config with the pictures as data URIs.
         processes: How many paint; the bytes do not depend on it.
     """
-    tasks = {task.name: bool(task.painters) for task in suite.tasks}
-    files: dict[tuple[str, str], Rows] = {}
-    count = 0
+    seeing = {task.name: bool(task.painters) for task in suite.tasks}
+    files: dict[tuple[str, str, bool], Rows] = {}
+    contents = Contents(traits={task.name: Traits() for task in suite.tasks})
+
+    def file(task: str, split: str, *, uris: bool = False) -> Rows:
+        if (task, split, uris) not in files:
+            schema = _uri_schema() if uris else _schema(pictures=seeing[task])
+            path = folder / split_file(task, split, uris=uris)
+            files[task, split, uris] = Rows(path, schema, pictures=seeing[task])
+        return files[task, split, uris]
+
     with Painters(processes) as painters:
         try:
             for item, pictures in with_pictures(items, painters):
                 key = (item.task, item.problem.split)
-                if key not in files:
-                    seeing = tasks[item.task]
-                    schema = _schema(pictures=seeing)
-                    files[key] = Rows(folder / split_file(*key), schema, pictures=seeing)
-                files[key].add({**_row(count, item), "canary": canary}, pictures)
-                count += 1
+                row = {**_row(contents.count, item), "canary": canary}
+                file(*key).add(row, pictures)
+                if data_uri and seeing[item.task]:
+                    file(*key, uris=True).add(_uri_row(row, item, pictures), pictures)
+                contents.traits[item.task].see(item)
+                contents.count += 1
                 if sum(each.buffered for each in files.values()) > BUFFERED:
                     max(files.values(), key=lambda each: each.buffered).flush()
             for each in files.values():
@@ -76,7 +88,8 @@ def write_tables(
         finally:
             for each in files.values():
                 each.close()
-    return count
+    contents.tables = [rows.table(folder, *key) for key, rows in files.items()]
+    return contents
 
 
 def with_pictures(items: Iterable[Item], painters: Painters) -> Iterator[tuple[Item, Painted]]:
@@ -114,7 +127,7 @@ class Rows:
     Args:
         path: The file; before `.parquet` goes the number, where there is one.
         schema: The columns.
-        pictures: Whether the last column is `images`.
+        pictures: Whether the rows show pictures.
 
     Attributes:
         buffered: Bytes of pictures that wait to be written.
@@ -125,7 +138,8 @@ class Rows:
         self._path, self._schema, self._pictures = path, schema, pictures
         self._rows: list[dict[str, Any]] = []
         self.buffered = 0
-        self._shards = 0
+        self._count, self._size = 0, 0
+        self._paths: list[Path] = []
         self._open()
 
     def _open(self) -> None:
@@ -135,16 +149,16 @@ class Rows:
         path = self._path
         options: dict[str, Any] = {}
         if self._pictures:
-            path = path.with_name(f"{path.stem}-{self._shards:05}.parquet")
+            path = path.with_name(f"{path.stem}-{len(self._paths):05}.parquet")
             # Within a row group a picture is stored once, however many rows show it.
             options = {"dictionary_pagesize_limit": 4 * BUFFERED}
-        self._shards += 1
+        self._paths.append(path)
         self._sink = pa.OSFile(str(path), "wb")
         self._writer = pq.ParquetWriter(self._sink, self._schema, compression="zstd", **options)
 
     def add(self, row: dict[str, Any], pictures: Painted) -> None:
         """Take a row; it is written sooner or later."""
-        if self._pictures:
+        if "images" in self._schema.names:
             row["images"] = [{"bytes": png, "path": f"{name}.png"} for name, png in pictures]
         self._rows.append(row)
         self.buffered += sum(len(png) for _, png in pictures)
@@ -158,13 +172,34 @@ class Rows:
         if self._sink.tell() > _SHARD:
             self.close()
             self._open()
-        self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
+        table = pa.Table.from_pylist(self._rows, schema=self._schema)
+        self._writer.write_table(table)
+        self._count, self._size = self._count + len(self._rows), self._size + table.nbytes
         self._rows, self.buffered = [], 0
 
     def close(self) -> None:
         """End the file."""
         self._writer.close()
         self._sink.close()
+
+    def table(self, folder: Path, task: str, split: str, uris: bool) -> Table:
+        """What was written, once it is closed.
+
+        Args:
+            folder: The edition's folder.
+            task: The task's name.
+            split: The split's name.
+            uris: Whether pictures are data URIs.
+        """
+        return Table(
+            task=task,
+            split=split,
+            uris=uris,
+            paths=tuple(path.relative_to(folder).as_posix() for path in self._paths),
+            rows=self._count,
+            size=self._size,
+            schema=self._schema,
+        )
 
 
 def _schema(*, pictures: bool) -> pa.Schema:
@@ -202,6 +237,44 @@ def with_images(schema: pa.Schema) -> pa.Schema:
     features = {"images": {"feature": {"_type": "Image"}, "_type": "Sequence"}}
     metadata = {"huggingface": json.dumps({"info": {"features": features}})}
     return schema.append(pa.field("images", pa.list_(image))).with_metadata(metadata)
+
+
+def _uri_schema() -> pa.Schema:
+    """Columns of the config with data URIs: those that harnesses read, and whole conversations."""
+    import pyarrow as pa
+
+    part = pa.struct([("type", pa.string()), ("text", pa.string()), ("image", pa.string())])
+    turn = pa.struct([("role", pa.string()), ("content", pa.list_(part))])
+    fields = [
+        field if field.name != "messages" else field.with_type(pa.list_(turn))
+        for field in _schema(pictures=False)
+        if field.name != "item"
+    ]
+    return pa.schema([*fields, pa.field("image", pa.string())])
+
+
+def _uri_row(row: dict[str, Any], item: Item, pictures: Painted) -> dict[str, Any]:
+    """A row with its pictures as data URIs: in the conversation, and in `image` where it is one."""
+    uris = {
+        address: f"data:image/png;base64,{base64.b64encode(png).decode()}"
+        for address, png in pictures
+    }
+    alone = next(iter(uris.values())) if len(item.pictures) == 1 else None
+    return {
+        **{name: value for name, value in row.items() if name not in {"item", "images"}},
+        "messages": [{"role": turn.role, "content": _parts(turn, uris)} for turn in item.messages],
+        "prompt": "\n".join(turn.text.strip() for turn in item.messages),
+        "image": alone,
+    }
+
+
+def _parts(turn: Message, uris: Mapping[str, str]) -> list[dict[str, str | None]]:
+    return [
+        {"type": "text", "text": part.text, "image": None}
+        if part.image is None
+        else {"type": "image", "text": None, "image": uris[part.image.address]}
+        for part in turn.parts
+    ]
 
 
 def _row(position: int, item: Item) -> dict[str, Any]:

@@ -10,172 +10,71 @@ own files; `clevr_files` writes it.
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import yaml
 
-from modelmetry.errors import BadInput, cannot_write
-from modelmetry.items import Item, Message, Painters, Part, Seed, message
+from modelmetry.errors import BadInput
+from modelmetry.items import Item, Message, Part, message
 from modelmetry.models import wire
-from modelmetry.suites.editions.tables import Painted, Rows, with_images, with_pictures
-from modelmetry.suites.reader import generator_of
-from modelmetry.suites.render import items
-from modelmetry.suites.suite import Suite
+from modelmetry.suites.editions.tables import Painted, Rows, with_images
+from modelmetry.suites.exports.folder import encode, write_lines, write_pictures
+from modelmetry.suites.suite import Prompt, Suite
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-MOST = 10_000
-"""Problems of a split that the suite does not ask, unless told otherwise."""
-
 _IMAGE = "<image>"
-_encode = msgspec.json.Encoder(order="deterministic").encode
 
-Form = Literal["chat", "datasets", "clevr"]
+Examples = Iterable[tuple[Item, Painted]]
+"""Items with their pictures."""
 
 
-def export(
-    out: Path,
-    suite: Suite,
-    seed: Seed,
-    *,
-    to: Form,
-    split: str = "train",
-    limit: int | None = None,
-    wordings: Iterable[str] = (),
-    inline: bool = False,
-    processes: int | None = None,
-) -> int:
-    """Write solved problems into a new folder, in one step: it is there whole or not at all.
+def unfit(prompt: Prompt) -> str:
+    """Why a wording is no example of a chat; empty where it is."""
+    return "" if prompt.format == "chat" else "is a completion"
 
-    Args:
-        out: The folder; may be there, empty.
-        suite: The suite; a task that has the split takes part.
-        seed: Root of all randomness.
-        to: `chat`, `datasets` or `clevr`.
-        split: The split, whether or not the suite asks it.
-        limit: Most problems per task; None for the suite's own number, or `MOST`.
-        wordings: Only these, as `wording` or `task/wording`; none for all chats. None for `clevr`,
-            which has words of its own.
-        inline: Whether a chat's pictures are data URIs in it.
-        processes: How many paint pictures.
 
-    Returns:
-        How many examples were written.
+def check_turns(suite: Suite) -> None:
+    """Refuse wordings in which the model speaks before its answer.
 
     Raises:
-        BadInput: The folder is not empty, there is no such split or wording, or for `clevr` no scene.
+        BadInput: There is one.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise BadInput(f"{out}: exists already; allowed: a new --out folder, or an empty one")
-    wordings = tuple(wordings)
-    if to == "datasets" and inline:
-        raise BadInput(
-            "export to datasets: its rows hold their pictures; allowed: inline with chat"
-        )
-    if to == "clevr" and (wordings or inline):
-        raise BadInput(
-            "export to clevr: it has words and pictures of its own; allowed: no wordings, not inline"
-        )
-    chosen = _of_split(suite, split, limit)
-    if to != "clevr":
-        chosen = _in_chats(chosen, wordings)
-    with _whole(out) as folder, Painters(processes) as painters:
-        if to == "clevr":
-            # It reads 90 templates, which other forms need not wait for.
-            from modelmetry.suites.exports.clevr_files import write_clevr
-
-            return write_clevr(folder, chosen, seed, split, painters)
-        examples = with_pictures(items(chosen, seed), painters)
-        if to == "datasets":
-            return _write_dataset(folder, chosen, split, examples)
-        write = _inline if inline else _beside(folder)
-        count = _write_lines(folder / f"{split}.jsonl", (write(*example) for example in examples))
-        if not inline:
-            _introduce(folder, chosen, split)
-        return count
-
-
-def _of_split(suite: Suite, split: str, limit: int | None) -> Suite:
-    """The tasks that have a split, with it alone."""
-    tasks = []
     for task in suite.tasks:
-        generator = generator_of(task)
-        if split in generator.splits:
-            count = limit or task.splits.get(split, MOST)
-            tasks.append(replace(task, splits={split: min(count, generator.count(split))}))
-    if not tasks:
-        splits = dict.fromkeys(s for task in suite.tasks for s in generator_of(task).splits)
-        raise BadInput(
-            f"{suite.name}: nothing to export from split {split!r}; allowed: {', '.join(splits)}"
-        )
-    return replace(suite, tasks=tuple(tasks))
-
-
-def _in_chats(suite: Suite, wordings: tuple[str, ...]) -> Suite:
-    """The suite with those of these wordings that are chats."""
-    known = [f"{t.name}/{p.name}" for t in suite.tasks for p in t.prompts if p.format == "chat"]
-    named = {name for label in known for name in (label, label.split("/")[1])}
-    if unknown := [name for name in wordings if name not in named]:
-        raise BadInput(
-            f"{suite.name}: no chat {unknown[0]!r}; allowed: {', '.join(known) or 'none'}"
-        )
-    if not known:
-        raise BadInput(f"{suite.name}: no prompt is a chat; allowed: prompts of format chat")
-    tasks = []
-    for task in suite.tasks:
-        prompts = tuple(
-            prompt
-            for prompt in task.prompts
-            if prompt.format == "chat"
-            and (not wordings or {prompt.name, f"{task.name}/{prompt.name}"} & {*wordings})
-        )
-        for prompt in prompts:
+        for prompt in task.prompts:
             if prompt.earlier:
                 raise BadInput(
                     f"{suite.name}: {task.name}/{prompt.name} leaves turns to the model, so it has no "
                     "solved problem to export; allowed: wordings without `turns`"
                 )
-        if prompts:
-            tasks.append(replace(task, prompts=prompts))
-    return replace(suite, tasks=tuple(tasks))
 
 
-@contextmanager
-def _whole(out: Path) -> Iterator[Path]:
-    """A folder beside `out` that takes its place once all is written; what was left is removed."""
-    part = out.with_name(f"{out.name}.part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        yield part
-        part.rename(out)
-    except OSError as error:
-        raise cannot_write(out, error) from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+def write_chats(folder: Path, suite: Suite, split: str, examples: Examples, *, inline: bool) -> int:
+    """Write `<split>.jsonl`, and beside it the pictures and what introduces it to LLaMA-Factory.
+
+    Args:
+        folder: Where to; there already.
+        suite: What takes part.
+        split: The split.
+        examples: Its items with their pictures.
+        inline: Whether pictures are data URIs in the chats, and there is nothing beside them.
+
+    Returns:
+        How many examples were written.
+    """
+    write = _inline if inline else _beside(folder)
+    count = write_lines(folder / f"{split}.jsonl", (write(*example) for example in examples))
+    if not inline:
+        _introduce(folder, suite, split)
+    return count
 
 
 def _solved(item: Item) -> tuple[Message, ...]:
     return (*item.messages, message("assistant", item.problem.target.answers[0]))
-
-
-def _write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> int:
-    count = 0
-    with path.open("wb") as file:
-        for line in lines:
-            file.write(_encode(line) + b"\n")
-            count += 1
-        file.flush()
-        os.fsync(file.fileno())
-    return count
 
 
 def _inline(item: Item, pictures: Painted) -> dict[str, Any]:
@@ -188,13 +87,7 @@ def _beside(folder: Path) -> Callable[[Item, Painted], dict[str, Any]]:
     """A function that writes an item's pictures as files and names them in the example."""
 
     def write(item: Item, pictures: Painted) -> dict[str, Any]:
-        paths = []
-        for address, png in pictures:
-            path = folder / "images" / f"{address}.png"
-            if not path.exists():
-                path.parent.mkdir(exist_ok=True)
-                path.write_bytes(png)
-            paths.append(f"images/{path.name}")
+        paths = write_pictures(folder, pictures)
         turns = [{"role": t.role, "content": _tagged(t, item)} for t in _solved(item)]
         return {"messages": turns, "images": paths} if paths else {"messages": turns}
 
@@ -214,13 +107,22 @@ def _introduce(folder: Path, suite: Suite, split: str) -> None:
         columns["images"] = "images"
     tags = {f"{role}_tag": role for role in ("role", "content", "user", "assistant", "system")}
     info = {"file_name": f"{split}.jsonl", "formatting": "sharegpt", "columns": columns}
-    body = _encode({suite.name: {**info, "tags": tags}})
+    body = encode({suite.name: {**info, "tags": tags}})
     (folder / "dataset_info.json").write_bytes(msgspec.json.format(body, indent=2) + b"\n")
 
 
-def _write_dataset(
-    folder: Path, suite: Suite, split: str, examples: Iterable[tuple[Item, Painted]]
-) -> int:
+def write_dataset(folder: Path, suite: Suite, split: str, examples: Examples) -> int:
+    """Write `data/*.parquet` and the card by which `datasets.load_dataset` opens the folder.
+
+    Args:
+        folder: Where to; there already.
+        suite: What takes part.
+        split: The split.
+        examples: Its items with their pictures.
+
+    Returns:
+        How many examples were written.
+    """
     name = split.replace("-", "_")
     seeing = any(task.painters for task in suite.tasks)
     path = folder / "data" / f"{name}.parquet"
@@ -264,7 +166,7 @@ def _row(item: Item, *, seeing: bool) -> dict[str, Any]:
         ],
         "question": item.text,
         "answer": item.problem.target.answers[0],
-        "factors": _encode(item.problem.factors).decode(),
+        "factors": encode(item.problem.factors).decode(),
         "problem": item.problem.uid,
         "task": item.task,
         "wording": item.wording,
