@@ -336,3 +336,15 @@ def test_entries_without_an_interval_have_a_dot_alone(tmp_path):
     text = suite_page(site).read_text(encoding="utf-8")
     assert "interval none" in text
     assert 'class="ci"' not in (site / "models" / "a.html").read_text(encoding="utf-8")
+
+
+def test_the_headline_of_an_installed_suite_comes_first(tmp_path):
+    """Not what stands first in the alphabet; splits that the suite does not know come last."""
+    rows = [
+        entry("vllm/a", 0.5, suite="addition", split=split)
+        for split in ("carry", "a-new-one", "longer", "held-out")
+    ]
+    update(tmp_path / "data" / "addition.csv", rows)
+    page = Page(suite_page(build(tmp_path / "data", tmp_path / "site").folder, "addition"))
+    places = [page.text.index(split) for split in ("held-out", "carry", "longer", "a-new-one")]
+    assert places == sorted(places)

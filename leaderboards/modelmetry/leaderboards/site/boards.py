@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pyarrow import csv
 
+import modelmetry.suites as suites
 from modelmetry.errors import BadInput
 from modelmetry.leaderboards import store
 from modelmetry.leaderboards.cells import is_risky, restored
@@ -161,10 +162,10 @@ def read_boards(path: Path) -> SuiteBoards | None:
         for name, kind in _TYPES.items()
         if kind != _TEXT
     }
-    suites = texts["suite"].names
-    if suites != [path.stem]:
+    named = texts["suite"].names
+    if named != [path.stem]:
         raise BadInput(
-            f"{path}: holds rows of {', '.join(sorted(suites))}; allowed: rows of the suite that "
+            f"{path}: holds rows of {', '.join(sorted(named))}; allowed: rows of the suite that "
             "the file is called after"
         )
     days = _days(path, texts["date"])
@@ -228,11 +229,30 @@ def _views(
                 boards=boards,
             )
         )
-    return tuple(sorted(views, key=_precedence))
+    order = _in_order(suite)
+    return tuple(sorted(views, key=lambda view: _precedence(view, order)))
 
 
-def _precedence(view: View) -> tuple[object, ...]:
-    return (-view.version, -len(view.latest.rows), view.estimand != "accuracy", view.split)
+def _in_order(suite: str) -> dict[str, int]:
+    """Split labels of a suite -> their places, its headline first; empty where it is not installed."""
+    if suite not in suites.names():
+        return {}
+    try:
+        found = suites.read(suite)
+    except BadInput:  # it needs what only its users have
+        return {}
+    labels = [found.label(task.name, split) for task in found.tasks for split in task.splits]
+    return {label: place for place, label in enumerate(dict.fromkeys([*found.primary, *labels]))}
+
+
+def _precedence(view: View, order: dict[str, int]) -> tuple[object, ...]:
+    return (
+        -view.version,
+        -len(view.latest.rows),
+        view.estimand != "accuracy",
+        order.get(view.split, len(order)),
+        view.split,
+    )
 
 
 def _boards(
