@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from inspect import getdoc
 from itertools import islice
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import modelmetry.items as plugins
 import modelmetry.suites as suites
-from modelmetry.errors import BadInput, ModelmetryError, offered
+from modelmetry.errors import BadInput, ModelmetryError
 from modelmetry.items import Item, Seed
 from modelmetry.suites import Suite
 
@@ -76,7 +75,7 @@ def preview(
         BadInput: There is no such suite or split.
     """
     checked_limit(limit)
-    chosen = _only_split(read_suite(suite, suite_options), split)
+    chosen = _chosen(read_suite(suite, suite_options), split)
     return list(islice(suites.items(chosen, Seed(root=seed)), limit))
 
 
@@ -111,7 +110,7 @@ def generate(
     from modelmetry.analyses.verification import certificate_json, verify
 
     checked_limit(limit)
-    chosen = _only_split(read_suite(suite, suite_options), split)
+    chosen = _chosen(read_suite(suite, suite_options), split)
     certificate = verify(chosen, seed=seed)
     if not certificate.passed:
         given = (suite_options or {}).items()
@@ -158,23 +157,8 @@ def verify(
     return verify_suite(read_suite(suite, suite_options), n=n, seed=seed)
 
 
-def _only_split(suite: Suite, split: str | None) -> Suite:
-    """The suite with one split left, named by split or label."""
-    if split is None:
-        return suite
-    tasks = []
-    for task in suite.tasks:
-        kept = {
-            name: count
-            for name, count in task.splits.items()
-            if split in {name, suite.label(task.name, name), f"{task.name}/{name}"}
-        }
-        if kept:
-            tasks.append(replace(task, splits=kept))
-    if not tasks:
-        labels = [suite.label(task.name, name) for task in suite.tasks for name in task.splits]
-        raise BadInput(f"{suite.name}: no split {split!r}{offered(split, labels)}")
-    return replace(suite, tasks=tuple(tasks), primary=(), contrasts=())
+def _chosen(suite: Suite, split: str | None) -> Suite:
+    return suite if split is None else suite.only(split)
 
 
 def _needed(options: Sequence[str]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
+from modelmetry.errors import BadInput, offered
 from modelmetry.models import Sampling
 
 
@@ -141,3 +142,26 @@ class Suite:
             if task.name == name:
                 return task
         raise KeyError(name)
+
+    def only(self, split: str) -> Suite:
+        """The suite with one of the splits that it asks, without headline and contrasts.
+
+        Args:
+            split: Its name, label, or `task/split`; of a name, every task that has it.
+
+        Raises:
+            BadInput: No task asks it.
+        """
+        tasks = []
+        for task in self.tasks:
+            kept = {
+                name: count
+                for name, count in task.splits.items()
+                if split in {name, self.label(task.name, name), f"{task.name}/{name}"}
+            }
+            if kept:
+                tasks.append(replace(task, splits=kept))
+        if not tasks:
+            labels = [self.label(task.name, name) for task in self.tasks for name in task.splits]
+            raise BadInput(f"{self.name}: no split {split!r}{offered(split, labels)}")
+        return replace(self, tasks=tuple(tasks), primary=(), contrasts=())

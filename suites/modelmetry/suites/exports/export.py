@@ -100,23 +100,6 @@ def _check(to: Form, *, inline: bool, wordings: tuple[str, ...]) -> None:
         )
 
 
-def _asked(suite: Suite, split: str) -> Suite:
-    """The suite with one of the splits that it asks, by name or label."""
-    tasks = []
-    for task in suite.tasks:
-        kept = {
-            name: count
-            for name, count in task.splits.items()
-            if split in {name, suite.label(task.name, name), f"{task.name}/{name}"}
-        }
-        if kept:
-            tasks.append(replace(task, splits=kept))
-    if not tasks:
-        labels = [suite.label(task.name, name) for task in suite.tasks for name in task.splits]
-        raise BadInput(f"{suite.name}: no split {split!r}{offered(split, labels)}")
-    return replace(suite, tasks=tuple(tasks), primary=(), contrasts=())
-
-
 def _to_train(
     out: Path, suite: Suite, seed: Seed, to: Training, split: str, chosen: _Chosen
 ) -> Exported:
@@ -147,7 +130,7 @@ def _to_harness(
     limit: int | None,
     chosen: _Chosen,
 ) -> Exported:
-    whole_suite = suite if split is None else _asked(suite, split)
+    whole_suite = suite if split is None else suite.only(split)
     unfit, kind = (
         (inspect.unfit, "chat") if to == "inspect" else (lm_eval.unfit, "prompt for lm-eval")
     )
