@@ -48,7 +48,7 @@ from modelmetry.statistics import (
     tolerance,
 )
 
-BLUE, ORANGE, GRAY, INK = "#1f6fb4", "#d1661a", "#8d939b", "#24292f"
+BLUE, ORANGE, GRAY, INK = "#17599c", "#b8541a", "#59616b", "#1b1f24"
 
 WIDTH = 8.4
 """Inches: on a page of 700 pixels letters are about 10 pixels high."""

@@ -53,6 +53,27 @@ def test_the_site_has_the_reports_palettes() -> None:
     )
 
 
+def test_drawings_have_the_colors_of_the_reports() -> None:
+    """What figures.py draws with are colors of the light palette, and the drawings have them."""
+    look = HOOKS.LOOK.read_text(encoding="utf-8")
+    light = _tokens(look[: look.index("endmacro")])
+    script = (DOCS / "figures.py").read_text(encoding="utf-8")
+    used = re.findall(r"^BLUE, ORANGE, GRAY, INK = (.*)$", script, re.MULTILINE)
+    assert re.findall(r"#\w+", used[0]) == [
+        light[f"--{name}"] for name in ("s0", "s1", "soft", "ink")
+    ]
+    drawn = "".join(path.read_text(encoding="utf-8") for path in DOCS.glob("statistics/*.svg"))
+    assert {light["--s0"], light["--s1"]} <= set(re.findall(r"#[0-9a-f]{6}", drawn))
+
+
+def test_the_site_follows_the_system_until_told_otherwise() -> None:
+    """Its first palette is neither light nor dark, so that what a reader's system says is followed."""
+    settings = (TOP / "mkdocs.yml").read_text(encoding="utf-8")
+    asked = re.findall(r'media: "\(([^)]*)\)"', settings)
+    assert asked[0] == "prefers-color-scheme"
+    assert [each.partition(": ")[2] for each in asked[1:]] == ["light", "dark"]
+
+
 def test_every_suite_has_a_tutorial_and_every_command_a_help() -> None:
     """Each packaged suite is run or shown in a tutorial, and the reference holds all commands."""
     told = "".join(path.read_text(encoding="utf-8") for path in DOCS.glob("tutorials/*.md"))

@@ -99,5 +99,9 @@ def test_amounts_are_of_runs_and_above_zero():
     runs = _scored(hope_run(hope_suite(), variants=2))
     with pytest.raises(BadInput, match="no run 'other'"):
         gap_study(runs, amounts={"other": 1.0})
+    with pytest.raises(
+        BadInput, match=r"no run 'test/simulatd' \(did you mean 'test/simulated'\?\)"
+    ):
+        gap_study(runs, amounts={"test/simulatd": 1.0})
     with pytest.raises(BadInput, match="numbers above 0"):
         gap_study(runs, amounts={"test/simulated": 0.0})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import random
 from collections.abc import Iterator
@@ -209,6 +210,16 @@ def own_log(tmp_path: Path, *, seed: int = 3, version: int = 1, **changed: Any) 
         tmp_path / "own.json",
         inspect_log(samples, results=results("match", 0.5, 0.0, cluster="cluster"), **header),
     )
+
+
+def test_a_name_that_is_a_formula(tmp_path: Path) -> None:
+    """What the other harness wrote is text in a spreadsheet, too; negative numbers stay numbers."""
+    path = write_json(tmp_path / "log.json", answered("=1+1/m", 0.5, n=6))
+    done = api.import_logs(path, log_dir=tmp_path / "runs", split="=test")[0]
+    assert done.task == "capitals"
+    with (done.run.folder / "estimates.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["model"], row["split"]) for row in rows} == {("'=1+1/m", "'=test")}
 
 
 def test_our_own_suite(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_a_night_in_processes_of_its_own(tmp_path: Path) -> None:
     date again asks what is missing alone; once all is finished, nothing. The secret is nowhere."""
     suites = [{"suite": "adding.yaml", "fresh": {"limit": 20}}]
     gone = {"model": "vllm/gone", "name": "gone", "base_url": "http://127.0.0.1:9/v1"}
-    gates = {"regression": {"suites": ["adding"]}}
+    gates = {"drift": {"suites": ["adding"]}}
     path = nights.write(
         tmp_path, parallel=2, suites=suites, models=[gone, ABLE], gates=gates, name="<night> & co"
     )
@@ -210,22 +210,27 @@ def test_limits_of_money_and_time(tmp_path: Path) -> None:
     and where nothing else is wrong the exit code is 4."""
     prices = {"price_input": 1e3, "price_output": 1e3}
     dear = {"model": "reference/check-standard", "name": "dear", "options": prices}
-    slow = {"model": "reference/check-standard", "name": "slow", "suites": ["long"]}
     path = nights.write(
         tmp_path,
         parallel=2,
-        models=[{**dear, "suites": ["adding"]}, slow],
-        suites=[
-            {"suite": "adding.yaml", "anchors": {"seed": 3, "limit": 10}},
-            {"suite": "quickstart", "name": "long", "anchors": {"seed": 1}},
-        ],
-        budget={"cost": 0.05, "cell_minutes": 0.02},
+        models=[dear, ABLE],  # who needs nothing: what is left of the shares goes to the other
+        suites=[{"suite": "adding.yaml", "anchors": {"seed": 3, "limit": 10}}],
+        budget={"cost": 0.05},
     )
     done = nightly(path, date=FIRST)
-    money, late = done.night.cells
-    assert ((money.status, late.status), done.exit_code) == (("limit", "limit"), 4)
+    money, free = done.night.cells
+    assert (money.status, free.status, done.exit_code) == ("limit", "finished", 4)
     assert "cost limit" in money.note
     assert 0.02 < money.cost_usd < 0.15
+    nights.write(
+        tmp_path,
+        models=[{**dear, "name": "slow", "options": {}}],
+        suites=[{"suite": "quickstart", "anchors": {"seed": 1}}],
+        budget={"cell_minutes": 0.02},
+    )
+    done = nightly(path, date=SECOND)
+    (late,) = done.night.cells
+    assert (late.status, done.exit_code) == ("limit", 4)
     assert late.note == "the time limit of 0.02 minutes was reached"
     assert (done.folder / late.run / "run.json").is_file()
 
@@ -272,6 +277,32 @@ def test_old_answers_go_and_baselines_stay(tmp_path: Path) -> None:
     # The first night's anchors can still be compared with.
     nights.write(tmp_path, models=[UNABLE], suites=ANCHORS, gates={"regression": {}})
     assert nights.night(path, "2026-01-05").exit_code == 5
+
+
+def test_a_night_that_is_made_up_for_is_not_the_last(tmp_path: Path) -> None:
+    """The page of all nights shows the scores of the latest night, whichever was written last."""
+    path = nights.write(tmp_path, suites=ANCHORS)
+    nights.night(path, SECOND)
+    page = nights.night(path, FIRST).folder.parent / "index.html"
+    assert f"Share of right answers on {SECOND}" in " ".join(page.read_text().split())
+
+
+def test_a_night_whose_answers_are_gone_is_not_asked_again(tmp_path: Path) -> None:
+    """It is still finished; what would change it is refused, and its history stays what it was."""
+    path = nights.write(tmp_path, suites=ANCHORS, keep={"answers": 1, "nights": 2})
+    for date in (FIRST, SECOND, THIRD, "2026-01-04"):
+        done = nights.night(path, date)
+    out = done.folder.parent
+    known = {file.name: file.read_bytes() for file in (out / "history").iterdir()}
+    again = nightly(path, date=THIRD)
+    assert not again.asked
+    assert all(cell["finished"] for cell in dry_run_nightly(path, date=THIRD))
+    with pytest.raises(BadInput, match=r"2026-01-02: its answers are kept no longer"):
+        nightly(path, date=SECOND)
+    nights.write(tmp_path, models=[UNABLE], suites=ANCHORS)
+    with pytest.raises(BadInput, match=r"2026-01-03: its answers are kept no longer"):
+        nightly(path, date=THIRD)
+    assert known == {file.name: file.read_bytes() for file in (out / "history").iterdir()}
 
 
 def test_nights_after_tonight_are_not_old(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from modelmetry import api
+from modelmetry.cli.init import init
 from modelmetry.errors import BadInput
 
 FILES = {
@@ -197,3 +200,11 @@ def test_the_same_name_gives_the_same_files(tmp_path: Path) -> None:
     folders = [api.init("my-sums", out=tmp_path / name) for name in ("a", "b")]
     one, two = ({n: (f / n).read_bytes() for n in FILES} for f in folders)
     assert one == two
+
+
+def test_the_next_step_can_be_pasted(tmp_path: Path) -> None:
+    """The line after `init` names the folder as a shell reads it."""
+    folder = tmp_path / "my work" / "my-sums"
+    folder.parent.mkdir()
+    done = CliRunner().invoke(init, ["my-sums", "--out", str(folder)])
+    assert shlex.split(done.stderr)[1:4] == ["cd", str(folder), "&&"]

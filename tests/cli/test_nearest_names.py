@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from modelmetry import api
+from modelmetry.analyses.stopping import parse
 from modelmetry.cli.main import main
 from modelmetry.errors import BadInput, nearest, offered
 from modelmetry.items import load
@@ -72,6 +73,11 @@ PLACES: dict[str, tuple[Callable[[Path], Any], str]] = {
     "option of a suite": (lambda d: read(_suite(d, "    scorer:", "    options: {longst: 5}\n    scorer:")), "'longst' (did you mean 'longest'?); allowed: "),
     "primary": (lambda d: read(_suite(d, "version: 1", "version: 1\nprimary: [held_out]")), "'held_out' (did you mean 'held-out'?); allowed: "),
     "format": (lambda d: read(_suite(d, "addition/plain", "addition/plain, format: chta")), "'chta' (did you mean 'chat'?); allowed: "),
+    "letter of --until": (lambda _: parse("a>B", ["vllm/m", "vllm/n"]), "'a' (did you mean 'A'?); allowed: A (vllm/m), B (vllm/n), one"),
+    "model of --until": (lambda _: parse("A>openai/gtp-4o", ["vllm/m", "openai/gpt-4o"]), "'openai/gtp-4o' (did you mean 'openai/gpt-4o'?); allowed: "),
+    "export": (lambda d: api.export("quickstart", to=cast("Any", "inspct"), out=d), "'inspct' (did you mean 'inspect'?); allowed: "),
+    "split of an export": (lambda d: api.export("addition", to="chat", out=d / "x", split="cary"), "'cary' (did you mean 'carry'?); allowed: "),
+    "wording of an export": (lambda d: api.export("addition", to="chat", out=d / "x", wordings=["plan"]), "'plan' (did you mean 'addition/plain'?); allowed: "),
 }  # fmt: skip
 
 

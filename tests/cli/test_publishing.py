@@ -48,7 +48,10 @@ def test_publish_says_what_would_go_and_what_went(told, made: Path, tmp_path: Pa
             (line,) = [line for line in out.splitlines() if f" {name} " in line]
             assert line.split() == [name, "new", f"{(made / name).stat().st_size:,}", digest]
         count = len(manifest["files"]) + 1
-        assert f"{hub.url}/datasets/lab/addition (new, public)" in out
+        assert (
+            f"{hub.url}/datasets/lab/addition (none to be seen there; would be new and public)"
+            in out
+        )
         assert f"would send {count} of {count} files, " in out
         assert hub.writes() == []
         code, out, errors = told("publish", made, "--repo", "lab/addition", "--private")
@@ -67,11 +70,29 @@ def test_publish_says_what_would_go_and_what_went(told, made: Path, tmp_path: Pa
         assert (code, out, errors.count("\n")) == (3, "", 1)
 
 
+def test_a_dry_run_lists_the_files_though_the_hub_is_away(told, made: Path, tmp_path: Path) -> None:
+    """Every file with size and hash, that nothing is known of the target, and exit code 3."""
+    with Hub() as hub, client(hub, tmp_path / "home", token=None):
+        hub.order("GET", "/api/datasets/", 503, times=99)
+        code, out, errors = told("publish", made, "--repo", "lab/addition", "--dry-run")
+    manifest = json.loads((made / "edition.json").read_bytes())
+    for name, digest in manifest["files"].items():
+        (line,) = [line for line in out.splitlines() if f" {name} " in line]
+        assert line.split() == [name, "unknown", f"{(made / name).stat().st_size:,}", digest]
+    count = len(manifest["files"]) + 1
+    assert "lab/addition (not reached: what is there is not known)" in out
+    assert f"would send at most {count} of {count} files, " in out
+    assert (code, errors.count("\n")) == (3, 1)
+    assert "the server fails (503)" in errors
+
+
 def test_publish_into_a_folder(told, made: Path, tmp_path: Path) -> None:
-    """The folder is named; a picture of it reads it."""
+    """The folder is named, and how it is read."""
     code, out, _ = told("publish", made, "--to", tmp_path / "public")
     assert code == 0
-    assert out.splitlines()[0] == f"{tmp_path / 'public' / made.name} (new)"
+    place = f"{tmp_path / 'public' / made.name}"
+    assert out.splitlines()[0] == f"{place} (new)"
+    assert out.splitlines()[-1] == f"read with: datasets.load_dataset({place!r}, 'addition')"
     assert (tmp_path / "public" / made.name / "edition.json").is_file()
 
 
@@ -115,6 +136,13 @@ def test_commit_reveal_audit(told, tmp_path: Path) -> None:
             "--private does not go with --results",
         ),
         (["publish", "{made}", "--to", "nosuch://x"], "nosuch://x: "),
+        (["publish", "{made}", "--to", ""], "to: it is empty; allowed: a folder, s3://"),
+        (["publish", "{made}", "--repo", "hf_writer0123456789"], "repo: 'hf_***'; allowed: org"),
+        (["publish", "hf_writer0123456789", "--repo", "lab/x"], "hf_***: no such file or folder"),
+        (
+            ["publish", "{made}", "--repo", "lab/x", "--revision", "hf_writer0123456789 "],
+            "revision: 'hf_*** '; allowed",
+        ),
         (["commit", "adition"], "unknown suite 'adition'"),
         (["commit", "addition", "--date", "tomorrow"], "date: 'tomorrow'; allowed: ISO 8601"),
         (["reveal", "none.json"], "none.json: cannot be read"),

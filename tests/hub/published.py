@@ -28,6 +28,7 @@ def client(hub: Hub, home: Path, token: str | None = WRITER) -> Iterator[None]:
             ENDPOINT=hub.url,
             HUGGINGFACE_CO_URL_TEMPLATE=f"{hub.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}",
             HF_HUB_DISABLE_XET=True,
+            HF_HUB_OFFLINE=False,
             HF_HUB_CACHE=str(home / "hub"),
             HF_TOKEN_PATH=str(home / "token"),
             HF_STORED_TOKENS_PATH=str(home / "stored_tokens"),

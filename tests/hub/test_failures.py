@@ -50,6 +50,7 @@ class Answered(Exception):
         (Answered("no"), BadInput, "may not write there"),
         (PermissionError(13, "denied"), BadInput, "may not be written to"),
         (FileNotFoundError(2, "gone"), BadInput, "does not exist"),
+        (NotADirectoryError(20, "a file"), BadInput, "is no folder to write into"),
         (ConnectionResetError("cut"), Unreachable, "cannot be reached"),
         (TimeoutError("late"), Unreachable, "cannot be reached"),
         (ValueError("card:\nwrong"), BadInput, "refused: card:;"),

@@ -315,3 +315,14 @@ def test_a_hub_that_is_away_is_unreachable(hub: Hub, made: Path, tmp_path: Path)
             api.publish(made, repo=REPO)
         assert caught.value.exit_code == 3
         gone.__enter__()
+
+
+def test_offline_mode_is_one_line(hub: Hub, made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody is asked, and the line says which variable it is; a dry run lists what would go."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(Unreachable, match="HF_HUB_OFFLINE is set; allowed: HF_HUB_OFFLINE=0"):
+        api.publish(made, repo=REPO)
+    planned = api.publish(made, repo=REPO, dry_run=True)
+    assert {change.path for change in planned.changes} == {*files_of(made)}
+    assert "HF_HUB_OFFLINE is set" in planned.unseen
+    assert hub.asked == []

@@ -14,8 +14,9 @@ from fsspec.implementations.memory import MemoryFileSystem
 from tests.hub.published import files_of
 
 from modelmetry import api
-from modelmetry.errors import BadInput, ModelmetryError
+from modelmetry.errors import BadInput, ModelmetryError, Unreachable
 from modelmetry.hub import store
+from modelmetry.runs.folder import locked
 from modelmetry.suites import read_edition
 
 
@@ -140,6 +141,35 @@ def test_a_remote_that_renames_is_filled_beside(made: Path, tmp_path: Path) -> N
     assert [path.name for path in tmp_path.iterdir()] == [made.name]
 
 
+def test_two_pushes_into_one_folder_do_not_mix(made: Path, tmp_path: Path) -> None:
+    """The second ends in a line while the first is at work; what others left among its files stays out."""
+    stage = tmp_path / f".{made.name}.partial"
+    (stage / "data_uri").mkdir(parents=True)
+    (stage / "data_uri/old.parquet").write_bytes(b"of an earlier push")
+    with locked(stage), pytest.raises(BadInput, match="another push is at work there"):
+        api.publish(made, to=str(tmp_path))
+    assert [path.name for path in tmp_path.iterdir()] == [stage.name]
+    api.publish(made, to=str(tmp_path))
+    assert files_of(tmp_path / made.name) == files_of(made)
+
+
+def test_a_store_that_is_away_is_told_with_what_would_go(
+    made: Path, memory: MemoryFileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dry run lists all files; a real one ends."""
+
+    def cut(*_: object, **__: object) -> None:
+        raise ConnectionResetError("cut")
+
+    monkeypatch.setattr(type(memory), "exists", cut)
+    planned = api.publish(made, to="memory://public", dry_run=True)
+    assert "cannot be reached" in planned.unseen
+    assert {change.path for change in planned.changes} == {*files_of(made)}
+    assert {change.state for change in planned.changes} == {"unknown"}
+    with pytest.raises(Unreachable, match="cannot be reached"):
+        api.publish(made, to="memory://public")
+
+
 def test_a_place_that_is_none_is_told(made: Path, tmp_path: Path) -> None:
     """An unknown protocol, one whose package is missing, a folder without rights; never a password."""
     with pytest.raises(BadInput, match="allowed: a folder, file://, s3://") as caught:
@@ -169,9 +199,9 @@ def test_what_is_nothing_to_publish_is_told(tmp_path: Path) -> None:
     """A folder of something else, a missing one, any file."""
     (tmp_path / "x.json").write_text("{}")
     for what, line in (
-        (tmp_path, "is neither"),
+        (tmp_path, "is nothing that can be published"),
         (tmp_path / "none", "no such file or folder"),
-        (tmp_path / "x.json", "is neither"),
+        (tmp_path / "x.json", "is nothing that can be published"),
     ):
         with pytest.raises(BadInput, match=f"{line}; allowed: the folder of an edition"):
             api.publish(what, repo="lab/x")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,33 +49,14 @@ def test_one_loop_runs_on_both() -> None:
 
 
 def test_a_composite_of_reasoning_gym_takes_ours() -> None:
-    """A class of a few lines registers it; mixing and scoring then are the package's own."""
+    """The lines of the documentation register it; mixing and scoring then are the package's own."""
     from reasoning_gym.composite import CompositeConfig, CompositeDataset, DatasetSpec
-    from reasoning_gym.dataset import ProceduralDataset
-    from reasoning_gym.factory import DATASETS, register_dataset
+    from reasoning_gym.factory import DATASETS
 
-    @dataclass
-    class Config:
-        suite: str = "addition"
-        seed: int = 0
-        size: int = 500
-
-        def validate(self) -> None: ...
-
-    class Modelmetry(ProceduralDataset):
-        def __init__(self, config: Config) -> None:
-            super().__init__(config=config, seed=config.seed, size=config.size)
-            self.items = api.items(config.suite, seed=config.seed, size=config.size)
-
-        def __getitem__(self, idx: int) -> dict[str, Any]:
-            return self.items[idx] | {
-                "metadata": self.items[idx]["metadata"] | {"source_dataset": "modelmetry"}
-            }
-
-        def score_answer(self, answer: str | None, entry: dict[str, Any]) -> float:
-            return self.items.score_answer(answer, entry)
-
-    register_dataset("modelmetry", Modelmetry, Config)
+    page = Path(__file__).parents[2] / "docs" / "plug-and-play.md"
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (lines,) = (block for block in blocks if "register_dataset" in block)
+    exec(lines, {"__name__": __name__})  # noqa: S102 - the page is ours
     try:
         specs = [
             DatasetSpec(name="modelmetry", weight=1, config={"suite": "addition"}),

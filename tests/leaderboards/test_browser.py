@@ -131,6 +131,15 @@ def test_a_row_can_be_linked_to(board):
     )
 
 
+def test_an_address_of_another_board_is_not_passed_over(board, site):
+    """An edition that is not here is said to be missing; the next choice takes the line away."""
+    board.open((site / "suites" / "sums" / "index.html").as_uri() + "#edition=abc&run=def")
+    assert board.run(STATUS).startswith("The edition of this address is not on this board")
+    assert board.run(NAMES)[:2] == ["reference/oracle", "a/good"]
+    board.run(choose("sort", "'Accuracy|up'"))
+    assert board.run(STATUS).startswith("8 of 8")
+
+
 def test_nothing_is_asked_of_the_network(board):
     """Files of the site and nothing else."""
     assert all(address.startswith(("file:", "about:", "data:")) for address in board.asked)
@@ -169,11 +178,13 @@ def test_the_keyboard_reaches_and_sorts(board):
 @pytest.mark.parametrize("width", [375, 1280])
 @pytest.mark.parametrize("dark", [False, True])
 def test_pages_fit_and_have_contrast(tab, site, width, dark):
-    """No page is wider than the window; text stands out from what is behind it."""
+    """No page and no table is wider than the window; text stands out from what is behind it."""
     tab.look(width, dark=dark)
     for path in sorted(site.rglob("*.html")):
         tab.open(path.as_uri())
         assert tab.run("document.documentElement.scrollWidth") <= width, path
+        wider = "[...document.querySelectorAll('.scroll')].map(e => e.scrollWidth - e.clientWidth)"
+        assert max(tab.run(wider)) <= 0, path
         bright = tab.run(
             "['color', 'backgroundColor'].map(n => getComputedStyle(document.body)[n].match(/\\d+/g)"
             ".slice(0, 3).map(Number).reduce((a, b) => a + b) / 3)"

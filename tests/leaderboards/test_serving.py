@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import signal
 import socket
 import subprocess
@@ -94,19 +95,23 @@ def test_a_change_is_built_anew(server, data):
     assert process.stdout.readline().startswith("built anew")
 
 
-def test_an_interrupt_ends_it_cleanly(data):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_it_cleanly(data, sent, tmp_path):
     """Exit code 0, no traceback, and its folder is gone."""
     process = subprocess.Popen(
         [sys.executable, "-c", COMMAND, str(data)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
     )
     assert process.stdout is not None
     process.stdout.readline()
-    process.send_signal(signal.SIGINT)
+    assert list(tmp_path.iterdir())
+    process.send_signal(sent)
     said, wrong = process.communicate(timeout=20)
     assert (process.returncode, said, wrong) == (0, "ended\n", "")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_taken_port_is_one_line(data):

@@ -81,6 +81,31 @@ def test_what_is_wrong_is_named_with_its_place(
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"gates": {"drift": {"suites": ["b"]}}}, "gates.drift.suites: no model is asked 'b'"),
+        ({"gates": {"regression": {"suites": ["b"]}}}, "regression.suites: no model is asked 'b'"),
+        ({"gates": {"regression": {"suites": ["c"]}}}, "nothing of 'c' is compared"),
+        ({"gates": {"regression": {"baseline": "none"}}}, "nothing of 'a' is compared"),
+    ],
+)
+def test_a_gate_that_could_never_say_anything_is_refused(
+    tmp_path: Path, changes: dict[str, object], said: str
+) -> None:
+    """A gate on a suite that no model is asked, or of which nothing is compared, would pass in silence."""
+    suites = [
+        {"suite": "adding.yaml", "name": "a", "anchors": {"seed": 1}},
+        {"suite": "adding.yaml", "name": "b", "anchors": {"seed": 1}},
+        {"suite": "adding.yaml", "name": "c", "fresh": {}},
+    ]
+    models = [{"model": "reference/oracle", "suites": ["a", "c"]}]
+    config.read(nights.write(tmp_path, suites=suites, models=models, gates={"regression": {}}))
+    with pytest.raises(BadInput) as error:
+        config.read(nights.write(tmp_path, suites=suites, models=models, **changes))
+    assert said in str(error.value)
+
+
 def test_two_models_of_one_name_are_told_apart(tmp_path: Path) -> None:
     """Two models need two names: results would be mixed up."""
     twice = [{"model": "reference/oracle"}, {"model": "reference/oracle"}]

@@ -80,6 +80,15 @@ def test_anchors_are_charted_by_their_paired_change() -> None:
     assert _watched(_anchors(values, error=0.01), gate)[0].outcome == "failed"
 
 
+def test_a_nights_own_error_that_is_luck_raises_no_alarm() -> None:
+    """The error of few clusters is sometimes far too small; a night is judged by that of the baseline."""
+    values = _noise(50, 0.7, 0.02, 1)
+    readings = _fresh(values)
+    readings[-1] = reading(readings[-1].date, 0.66, std_error=0.002)
+    assert _watched(_fresh([*values[:-1], 0.66]), Drift(nights=40))[0].outcome == "passed"
+    assert _watched(readings, Drift(nights=40))[0].outcome == "passed"
+
+
 def test_other_anchors_are_another_series() -> None:
     """A new edition of the anchors, or version of the suite, begins anew."""
     old, new = _fresh([0.7] * 50), _fresh([0.7] * 51)[50:]

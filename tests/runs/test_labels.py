@@ -175,7 +175,7 @@ def test_every_complaint_names_file_and_row(run: Path, tmp_path: Path) -> None:
     lines = [
         (ids[0], "Refuses "),
         ("r000000000000", "refuses"),
-        (ids[1], "no"),
+        (ids[1], "refusse"),
         (ids[2], ""),
         (ids[3], "partial"),
         (ids[3], "partial"),
@@ -187,7 +187,10 @@ def test_every_complaint_names_file_and_row(run: Path, tmp_path: Path) -> None:
     received = receive(run, [file])
     assert sorted(label.label for label in received.labels) == ["partial", "refuses"]
     assert received.unlabelled == 6
-    starts = [f"{file}: row 3: unknown id", f"{file}: row 4: label 'no'"]
+    starts = [
+        f"{file}: row 3: unknown id",
+        f"{file}: row 4: label 'refusse' (did you mean 'refuses'?)",
+    ]
     starts += [f"{file}: row 7: ann labels this reply twice; counted once"]
     starts += [f"{file}: row 9: ann labels this reply twice; none counts"]
     starts += [f"{file}: 1 rows without a label"]

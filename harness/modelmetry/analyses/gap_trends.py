@@ -16,7 +16,7 @@ from modelmetry.analyses.gaps import Gap, differences, pooled, sampling_errors
 from modelmetry.analyses.measures import LEVEL
 from modelmetry.analyses.systematicity import Systematicity, joined, same_twins, study
 from modelmetry.analyses.table import read_items
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, nearest
 from modelmetry.runs.record import RunRecord
 from modelmetry.statistics import Estimate, meta_analysis
 
@@ -126,7 +126,8 @@ def _amounts(
     amounts: Mapping[str, float], ids: Sequence[str], names: Sequence[str]
 ) -> list[float | None]:
     if unknown := [key for key in amounts if key not in {*ids, *names}]:
-        raise BadInput(f"amounts: no run {unknown[0]!r}; allowed: {', '.join(ids)}")
+        hint = nearest(unknown[0], [*ids, *names])
+        raise BadInput(f"amounts: no run {unknown[0]!r}{hint}; allowed: {', '.join(ids)}")
     for key, amount in amounts.items():
         if not 0 < amount < math.inf:
             raise BadInput(f"amounts: {amount} of {key}; allowed: numbers above 0")

@@ -14,7 +14,7 @@ from modelmetry.analyses.adaptive import staircase
 from modelmetry.analyses.measures import LEVEL
 from modelmetry.analyses.strata import strata_of
 from modelmetry.analyses.table import Items, matched
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, nearest
 from modelmetry.runs.record import Until
 from modelmetry.spaces import Turns
 from modelmetry.statistics import Estimate
@@ -103,8 +103,9 @@ def _place(side: str, models: Sequence[str]) -> int:
         return letters.index(side)
     if models.count(side) == 1:
         return models.index(side)
+    hint = nearest(side, [*letters, *dict.fromkeys(models)])
     known = ", ".join(f"{letter} ({spec})" for letter, spec in zip(letters, models, strict=False))
-    raise BadInput(f"until: no model {side!r}; allowed: {known}, one --model for each")
+    raise BadInput(f"until: no model {side!r}{hint}; allowed: {known}, one --model for each")
 
 
 def standing(rule: Rule, until: Until, runs: Sequence[Items]) -> Standing:

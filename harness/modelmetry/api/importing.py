@@ -26,6 +26,7 @@ class Imported:
     Attributes:
         run: The run, scored.
         log: The file.
+        task: What the log calls its task.
         metric: Which of its metrics is the score.
         new: Whether it was made now; False where the same import was there already.
         found: Accuracy, computed anew from its samples; None where nothing was scored.
@@ -35,6 +36,7 @@ class Imported:
 
     run: Run
     log: Path
+    task: str
     metric: str
     new: bool
     found: Estimate | None
@@ -153,6 +155,7 @@ def made(log: Log, reading: Reading, log_dir: Path) -> Imported:
     return Imported(
         run=run,
         log=log.path,
+        task=log.task,
         metric=reading.name,
         new=there is None,
         found=rows[0] if rows else None,

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import modelmetry.suites as suites
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, Unreachable
 
 if TYPE_CHECKING:
     from modelmetry.hub.parcel import Parcel, Publication
@@ -38,13 +38,15 @@ def publish(
         private: Whether a repository that is made is private.
         revision: Tag in place of the edition's name and the suite's version.
         message: First line of the commit.
-        dry_run: Whether only to say what would go.
+        dry_run: Whether only to say what would go. Where the other side does not answer, all files are
+            listed, and `Publication.unseen` says why nothing is known of what is there.
 
     Raises:
         BadInput: It was changed since it was made, or target, rights or names are not as they must be.
         Unreachable: The other side does not answer; the same call goes on.
     """
     from modelmetry.hub import repository, store
+    from modelmetry.hub.parcel import unseen
 
     if (repo is None) == (to is None):
         raise BadInput("publish: allowed: either --repo org/name or --to URL")
@@ -55,14 +57,24 @@ def publish(
     parcel = _parcel(Path(what), revision, message)
     if to is not None:
         place = store.open_store(to)
-        planned = store.plan(place, parcel)
+        try:
+            planned = store.plan(place, parcel)
+        except Unreachable as error:
+            if dry_run:
+                return unseen(parcel, f"{place.url}/{parcel.name}", str(error))
+            raise
         return planned if dry_run else store.push(place, parcel, planned)
     assert repo is not None  # noqa: S101 - tells the type checker what stands above
     hub = repository.connect(repo)
     if not dry_run:
         repository.who(hub)
-    found = repository.look(hub)
-    planned = repository.plan(hub, parcel, found, private=private)
+    try:
+        found = repository.look(hub)
+        planned = repository.plan(hub, parcel, found, private=private)
+    except Unreachable as error:
+        if dry_run:
+            return unseen(parcel, hub.url, str(error))
+        raise
     return planned if dry_run else repository.push(hub, parcel, planned, found, message=message)
 
 
@@ -113,6 +125,7 @@ def publish_results(
 def _parcel(what: Path, revision: str | None, message: str) -> Parcel:
     """What lies there, checked."""
     from modelmetry.hub.commitments import kind_of
+    from modelmetry.hub.failures import hidden
     from modelmetry.hub.parcel import edition_parcel
 
     if suites.is_edition(what):
@@ -124,10 +137,10 @@ def _parcel(what: Path, revision: str | None, message: str) -> Parcel:
             "opening (modelmetry reveal)"
         )
     if not kind:
-        why = "is neither" if what.exists() else "no such file or folder"
+        why = "is nothing that can be published" if what.exists() else "no such file or folder"
         raise BadInput(
-            f"{what}: {why}; allowed: the folder of an edition (modelmetry generate), a commitment or an "
-            "opening; runs with --results"
+            f"{hidden(str(what))}: {why}; allowed: the folder of an edition (modelmetry generate), a "
+            "commitment or an opening; runs with --results"
         )
     return _commitment(what, kind, revision, message)
 

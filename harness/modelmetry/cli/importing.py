@@ -75,7 +75,7 @@ def import_(paths: tuple[Path, ...], **settings: Any) -> None:
     for each in done:
         found, said = each.found, each.said
         lines.add_row(
-            escape(each.run.record.suite.name),
+            escape(each.task),
             escape(each.run.record.model),
             escape(each.metric),
             _number(found.value if found else None),

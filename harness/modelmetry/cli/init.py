@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -25,7 +26,7 @@ def init(name: str, out: Path | None) -> None:
     folder = api.init(name, out=out)
     click.echo(folder)
     click.echo(
-        f"next: cd {folder} && pip install -e '.[test]' && modelmetry verify suites/{name}.yaml",
+        f"next: cd {shlex.quote(str(folder))} && pip install -e '.[test]' && modelmetry verify suites/{name}.yaml",
         err=True,
     )
 

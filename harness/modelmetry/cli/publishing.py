@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from modelmetry.cli import options
 from modelmetry.cli.display import OUT, grid
-from modelmetry.errors import BadInput, GateFailed
+from modelmetry.errors import BadInput, GateFailed, Unreachable
 
 if TYPE_CHECKING:
     from modelmetry.hub.parcel import Publication
@@ -91,6 +91,8 @@ def publish(
             dry_run=dry_run,
         )
     _show(done, dry_run=dry_run)
+    if done.unseen:
+        raise Unreachable(done.unseen)
 
 
 @click.command()
@@ -206,13 +208,13 @@ def _show(done: Publication, *, dry_run: bool) -> None:
             size = f"{change.size:,}" if change.sha256 else ""
             lines.add_row(escape(change.path), change.state, size, change.sha256)
         OUT.print(lines, soft_wrap=True)
-    click.echo(f"{done.target}{_about(done)}")
+    click.echo(f"{done.target}{_about(done, dry_run=dry_run)}")
     if done.complete:
         click.echo("everything is there already; nothing to send")
     else:
-        going = [each for each in done.changes if each.state in {"new", "changed"}]
+        going = [each for each in done.changes if each.state not in {"same", "deleted"}]
         gone = sum(each.state == "deleted" for each in done.changes)
-        verb = "would send" if dry_run else "sent"
+        verb = "sent" if not dry_run else "would send at most" if done.unseen else "would send"
         leave = f", {gone} deleted from main" if gone else ""
         size = sum(each.size for each in going)
         click.echo(
@@ -226,11 +228,16 @@ def _show(done: Publication, *, dry_run: bool) -> None:
         click.echo(f"read with: {done.read_with}")
 
 
-def _about(done: Publication) -> str:
+def _about(done: Publication, *, dry_run: bool) -> str:
+    if done.unseen:
+        return " (not reached: what is there is not known)"
     if done.private is None:
         return "" if done.exists else " (new)"
     seen = "private" if done.private else "public"
-    return f" ({seen})" if done.exists else f" (new, {seen})"
+    if done.exists:
+        return f" ({seen})"
+    # What a token may not see, or nobody without one, looks like nothing at all.
+    return f" (none to be seen there; would be new and {seen})" if dry_run else f" (new, {seen})"
 
 
 COMMANDS = (publish, commit, reveal, audit)

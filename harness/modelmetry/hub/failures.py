@@ -92,6 +92,10 @@ def _line(where: str, error: BaseException, left: str, *, pull: bool) -> Modelme
             f"{hidden(where)}: there are no credentials; allowed: those that its client looks for, such as "
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
+    if "OfflineModeIsEnabled" in names:
+        return Unreachable(
+            f"{hidden(where)}: is not asked, as HF_HUB_OFFLINE is set; allowed: HF_HUB_OFFLINE=0"
+        )
     said = _first_line(str(error))
     away = isinstance(error, ConnectionError | TimeoutError) or any(
         type(each).__module__.split(".")[0] in _NETWORK or "Connection" in type(each).__name__
@@ -106,6 +110,8 @@ def _line(where: str, error: BaseException, left: str, *, pull: bool) -> Modelme
         return BadInput(f"{hidden(where)}: may not be written to: {said}; {left}")
     if isinstance(error, FileNotFoundError):
         return BadInput(f"{hidden(where)}: does not exist: {said}; {left}")
+    if isinstance(error, NotADirectoryError | FileExistsError | IsADirectoryError):
+        return BadInput(f"{hidden(where)}: is no folder to write into: {said}; {left}")
     if isinstance(error, ValueError):
         return BadInput(f"{hidden(where)}: refused: {said}; {left}")
     return ModelmetryError(f"{hidden(where)}: {type(error).__name__}: {said}; {left}")

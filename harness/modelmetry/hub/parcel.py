@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 from modelmetry.errors import BadInput
+from modelmetry.hub.failures import hidden
 from modelmetry.suites import Edition
 
-State = Literal["new", "changed", "same", "deleted"]
-"""Of a file, against what is there."""
+State = Literal["new", "changed", "same", "deleted", "unknown"]
+"""Of a file, against what is there; unknown where nobody could look."""
 
 MANIFEST = "edition.json"
 
@@ -61,9 +62,10 @@ class Parcel:
     pieces: tuple[Piece, ...]
 
     @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(piece.size for piece in self.pieces)
+    def first_config(self) -> str:
+        """How a call of `load_dataset` goes on with an edition's first config; empty for none."""
+        names = sorted({p.path.split("/")[1] for p in self.pieces if p.path.startswith("data/")})
+        return f", {names[0]!r}" if names else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,8 @@ class Publication:
         commit: Hash of the commit that holds it, where there is one.
         pull_request: Address of the pull request, where there is one.
         read_with: How it is read, in one line; empty where nothing reads it.
+        unseen: Of a dry run that could not reach the target: why, in one line. What is there is not
+            known then, and every file is listed as it is here.
     """
 
     target: str
@@ -112,6 +116,31 @@ class Publication:
     commit: str = ""
     pull_request: str = ""
     read_with: str = ""
+    unseen: str = ""
+
+
+def unseen(parcel: Parcel, target: str, why: str) -> Publication:
+    """What would go to a target that cannot be reached: every file, against nothing.
+
+    Args:
+        parcel: What is to be published.
+        target: Address of the repository or folder.
+        why: What went wrong, in one line.
+    """
+    return Publication(
+        target=target,
+        what=parcel.what,
+        exists=False,
+        private=None,
+        tag=parcel.tag,
+        complete=False,
+        sent=False,
+        changes=tuple(
+            Change(path=piece.path, state="unknown", size=piece.size, sha256=piece.sha256)
+            for piece in parcel.pieces
+        ),
+        unseen=why,
+    )
 
 
 def piece_of(path: str, content: Path | bytes) -> Piece:
@@ -161,7 +190,7 @@ def checked_tag(tag: str) -> str:
     wrong = not tag or set(tag) - allowed or tag[0] in "-." or ".." in tag or tag.endswith(".lock")
     if wrong or tag in {"main", "HEAD"} or tag[-1] == ".":
         raise BadInput(
-            f"revision: {tag!r}; allowed: a tag of letters, digits, '.', '-' and '_', and not main"
+            f"revision: {hidden(tag)!r}; allowed: a tag of letters, digits, '.', '-' and '_', and not main"
         )
     return tag
 

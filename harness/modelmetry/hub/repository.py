@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from modelmetry.errors import BadInput, ModelmetryError
-from modelmetry.hub.failures import explained
+from modelmetry.hub.failures import explained, hidden
 from modelmetry.hub.parcel import MANIFEST, Change, Parcel, Publication, compared
 
 if TYPE_CHECKING:
@@ -37,8 +37,9 @@ class Repository:
 
     @property
     def url(self) -> str:
-        """Its address."""
-        return f"{self.api.endpoint}/{'datasets/' if self.kind == 'dataset' else ''}{self.name}"
+        """Its address, to be shown."""
+        folder = "datasets/" if self.kind == "dataset" else ""
+        return hidden(f"{self.api.endpoint}/{folder}{self.name}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,9 @@ def connect(name: str, kind: Kind = "dataset") -> Repository:
     else:
         name_is_right = name.count("/") == 1
     if not name_is_right:
-        raise BadInput(f"repo: {name!r}; allowed: org/name, of letters, digits, '-', '_' and '.'")
+        raise BadInput(
+            f"repo: {hidden(name)!r}; allowed: org/name, of letters, digits, '-', '_' and '.'"
+        )
     return Repository(name=name, kind=kind, api=HfApi(library_name="modelmetry"))
 
 
@@ -357,6 +360,4 @@ def _refuse_other(
 def _read_with(repo: Repository, parcel: Parcel) -> str:
     if parcel.what != "edition":
         return ""
-    configs = sorted({p.path.split("/")[1] for p in parcel.pieces if p.path.startswith("data/")})
-    config = f"{configs[0]!r}, " if configs else ""
-    return f"datasets.load_dataset({repo.name!r}, {config}revision={parcel.tag!r})"
+    return f"datasets.load_dataset({repo.name!r}{parcel.first_config}, revision={parcel.tag!r})"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from modelmetry.errors import BadInput, ModelmetryError
 from modelmetry.hub.failures import explained, hidden
 from modelmetry.hub.parcel import Change, Parcel, Piece, Publication
+from modelmetry.runs.folder import locked
 
 _WHOLE_PUTS = {"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oss", "memory"}
 """Protocols under which a file appears when all of it has arrived, and which have no folders to rename."""
@@ -49,6 +51,8 @@ def open_store(url: str) -> Store:
         BadInput: The address or its protocol is not known, or its package is not installed.
     """
     shown = hidden(url)
+    if not url.strip():
+        raise BadInput("to: it is empty; allowed: a folder, s3://bucket/editions, ...")
     try:
         from fsspec.core import url_to_fs
     except ImportError:
@@ -115,11 +119,11 @@ def push(store: Store, parcel: Parcel, planned: Publication) -> Publication:
     """Write what was planned.
 
     Where folders can be renamed, files gather in `.<name>.partial` beside, which gets its name in one
-    step. Elsewhere, as in S3, every file appears whole, and the one that lists all others comes last.
+    step; in a folder of this machine one push works there at a time. Elsewhere, as in S3, every file appears whole, and the one that lists all others comes last.
     Files that a push which ended early left there are read again and kept where they are right.
 
     Raises:
-        BadInput: No right to write.
+        BadInput: No right to write, or another push is at work there.
         Unreachable: The store does not answer.
     """
     if planned.complete:
@@ -133,8 +137,9 @@ def push(store: Store, parcel: Parcel, planned: Publication) -> Publication:
             parent, name = folder.rsplit("/", 1)
             stage = f"{parent}/.{name}.partial"
             files.makedirs(stage, exist_ok=True)
-            _gather(store, stage, parcel)
-            _rename(store, stage, folder)
+            with _alone(store, stage):
+                _gather(store, stage, parcel)
+                _rename(store, stage, folder, parcel)
     return replace(planned, sent=True)
 
 
@@ -158,11 +163,22 @@ def _gather(store: Store, folder: str, parcel: Parcel) -> None:
             )
 
 
-def _rename(store: Store, stage: str, folder: str) -> None:
-    """Give the gathered files their place."""
+def _alone(store: Store, stage: str) -> AbstractContextManager[None]:
+    """Hold a stage for this process, where that is possible."""
+    if not store.local:
+        return nullcontext()
+    return locked(Path(stage), "another push is at work there; allowed: one at a time")
+
+
+def _rename(store: Store, stage: str, folder: str, parcel: Parcel) -> None:
+    """Give the gathered files their place; on this machine, nothing else that lies among them."""
     if store.local:
+        own = {Path(stage, piece.path) for piece in parcel.pieces}
         for path in [p for p in Path(stage).rglob("*") if p.is_file()]:
-            _flush(path, os.O_RDWR)
+            if path in own:
+                _flush(path, os.O_RDWR)
+            else:  # the lock, and what an earlier push of other files left
+                path.unlink()
         Path(stage).rename(folder)  # atomic, and refuses a folder that holds anything
         _flush(Path(folder).parent, os.O_RDONLY)
     else:
@@ -193,6 +209,7 @@ def _same(store: Store, path: str, piece: Piece) -> bool:
 def _read_with(target: str, parcel: Parcel) -> str:
     if parcel.what != "edition":
         return ""
-    if "://" not in target or target.startswith("file://"):
-        return f"datasets.load_dataset({target.removeprefix('file://')!r})"
-    return f"fsspec.filesystem(...).get({target!r}, ..., recursive=True)"
+    protocol, mark, _ = target.partition("://")
+    if not mark or protocol == "file":
+        return f"datasets.load_dataset({target.removeprefix('file://')!r}{parcel.first_config})"
+    return f"fsspec.filesystem({protocol!r}).get({target!r}, 'FOLDER', recursive=True)"

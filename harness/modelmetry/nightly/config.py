@@ -129,6 +129,7 @@ def _check(job: Job, path: Path) -> None:
         _known(regression.suites, suites, f"{path}: gates.regression.suites")
         _known(regression.against, models, f"{path}: gates.regression.against")
         baseline_of(regression, path)
+    _check_gates(job, path)
     if job.secret is not None and (job.secret.env is None) == (job.secret.file is None):
         raise BadInput(f"{path}: secret: allowed: either env or file")
     try:
@@ -137,6 +138,32 @@ def _check(job: Job, path: Path) -> None:
         raise BadInput(
             f"{path}: timezone: {job.timezone!r}; allowed: IANA names such as UTC or Europe/Berlin"
         ) from None
+
+
+def _check_gates(job: Job, path: Path) -> None:
+    """Whether every suite that a gate names is asked, so that the gate cannot pass by saying nothing."""
+    asked = {
+        suite.label: [m for m in job.models if not m.suites or suite.label in m.suites]
+        for suite in job.suites
+    }
+    for name, gate in (("drift", job.gates.drift), ("regression", job.gates.regression)):
+        for suite in gate.suites if gate is not None else ():
+            if not asked[suite]:
+                raise BadInput(
+                    f"{path}: gates.{name}.suites: no model is asked {suite!r}; allowed: "
+                    f"{', '.join(label for label, models in asked.items() if models) or 'none'}"
+                )
+    regression = job.gates.regression
+    if regression is None or regression.against:
+        return
+    based = baseline_of(regression, path) is not None
+    held = [suite.label for suite in job.suites if based and suite.anchors and asked[suite.label]]
+    for suite in regression.suites or ([] if held else [job.suites[0].label]):
+        if suite not in held:
+            raise BadInput(
+                f"{path}: gates.regression: nothing of {suite!r} is compared with anything; allowed: suites "
+                "with anchors and a baseline, or models under `against`"
+            )
 
 
 def baseline_of(regression: Regression, path: Path | str) -> dt.date | str | None:

@@ -59,6 +59,11 @@ def write(out: Path, date: str, readings: Sequence[Reading]) -> Path:
     return path
 
 
+def has(out: Path, date: str) -> bool:
+    """Whether a night is in the history."""
+    return (out / FOLDER / f"{date}.parquet").is_file()
+
+
 def read(out: Path, *, before: str | None = None) -> list[Reading]:
     """The readings of all nights, oldest first.
 

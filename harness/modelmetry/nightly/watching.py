@@ -40,11 +40,13 @@ class _Series:
 
     Attributes:
         readings: Oldest first; tonight's is the last.
-        errors: Spread that each has while nothing moves, from its own items, shape (nights,).
+        errors: Standard error of each, from its own items, shape (nights,).
+        spread: Error that each has while nothing moves, from the items of the baseline, shape (nights,).
     """
 
     readings: tuple[Reading, ...]
     errors: np.ndarray
+    spread: np.ndarray
 
     @property
     def values(self) -> np.ndarray:
@@ -62,8 +64,9 @@ def watch(
 
     Fresh problems differ every night, so that each number strays by its standard error. Anchors are the
     same every night: their items' luck is no part of the spread, which is that of the paired change
-    from the first night, of which either night has half the variance. The check standard's anchors
-    are a gate of their own and have no chart.
+    from the first night, of which either night has half the variance. A night is judged by the error
+    that the nights of the baseline have together: that of few clusters is luck by itself, and its
+    tails are not normal. The check standard's anchors are a gate of their own and have no chart.
 
     Args:
         history: Readings of the nights before, oldest first.
@@ -107,18 +110,22 @@ def _gathered(
             series.append(reading)
     for reading in tonight:
         wanted[_same(reading)].append(reading)
-    return {_key(series[-1]): _series(series) for series in wanted.values()}
+    nights = None if gate is None else gate.nights
+    return {_key(series[-1]): _series(series, nights) for series in wanted.values()}
 
 
-def _series(readings: Sequence[Reading]) -> _Series:
-    """The numbers that have an error, each with it."""
+def _series(readings: Sequence[Reading], nights: int | None) -> _Series:
+    """The numbers that have an error, each with it, and the error that the first nights have together."""
     errors = [_error(reading) for reading in readings]
     known = [error for error in errors if error]
     if not known:
-        return _Series(readings=tuple(readings), errors=np.zeros(len(readings)))
+        none = np.zeros(len(readings))
+        return _Series(readings=tuple(readings), errors=none, spread=none)
     # The first night of anchors has no change, and the luck of any other.
-    filled = [error or float(np.median(known)) for error in errors]
-    return _Series(readings=tuple(readings), errors=np.array(filled))
+    filled = np.array([error or float(np.median(known)) for error in errors])
+    clusters = np.array([reading.n_clusters for reading in readings])
+    one = float((filled**2 * clusters)[:nights].mean())
+    return _Series(readings=tuple(readings), errors=filled, spread=np.sqrt(one / clusters))
 
 
 def _error(reading: Reading) -> float | None:
@@ -158,12 +165,12 @@ def _charted(
     nights = gate.nights
     if not series.errors.all() or len(series.readings) < nights:
         return made
-    reference = charts.baseline(series.values[:nights], series.errors[:nights])
+    reference = charts.baseline(series.values[:nights], series.spread[:nights])
     if len(series.readings) == nights:
         return replace(made, baseline=reference)
     chart = charts.control_chart(
         series.values[nights:],
-        series.errors[nights:],
+        series.spread[nights:],
         reference=reference,
         rng=np.random.default_rng(0),
         rule=rule,

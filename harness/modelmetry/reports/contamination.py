@@ -36,6 +36,7 @@ from modelmetry.reports.words import (
     points_interval,
     span,
 )
+from modelmetry.runs.cells import defused
 from modelmetry.statistics import Estimate
 from modelmetry.statistics.ordering import OrderTest
 
@@ -296,7 +297,7 @@ def estimates_csv(studies: Sequence[ContaminationStudy]) -> str:
     writer.writerow(CSV_COLUMNS)
     for study in studies:
         for row in _numbers(study):
-            writer.writerow([study.edition, study.model, *map(_cell, row)])
+            writer.writerow(map(_cell, (study.edition, study.model, *row)))
     return out.getvalue()
 
 
@@ -357,6 +358,8 @@ def _line(
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, str):
+        return defused(value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from modelmetry.analyses.estimates import Row
+from modelmetry.runs.cells import defused
 from modelmetry.runs.record import RunRecord
 
 ESTIMATE_COLUMNS = (
@@ -71,6 +72,8 @@ def estimates_csv(runs: Sequence[tuple[RunRecord, Sequence[Row]]]) -> str:
 def _cell(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, str):
+        return defused(value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

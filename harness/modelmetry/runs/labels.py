@@ -14,11 +14,12 @@ from typing import cast
 
 import msgspec
 
-from modelmetry.errors import BadInput
+from modelmetry.errors import BadInput, offered
 from modelmetry.items import content_hash, digest
 from modelmetry.items.whole import write_whole
 from modelmetry.personas.verdicts import VERDICTS, Verdict
 from modelmetry.runs import folder as folders
+from modelmetry.runs.cells import defused, restored
 from modelmetry.scoring.judging import read_reply, shown
 
 FOLDER = "labels"
@@ -30,8 +31,6 @@ Place = tuple[int, int]
 
 _KEPT = ("position", "repeat", "rater", "label", "note")
 _LONGEST_CELL = 2**31 - 1
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
-"""A cell that begins so may be run by a spreadsheet; the apostrophe is what defuses it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,7 +219,7 @@ class _Reader:
             elif uid not in self._ids:
                 self._complain(f"{where}: unknown id {uid[:40]!r}; allowed: those of a sample")
             elif said not in VERDICTS:
-                self._complain(f"{where}: label {said[:40]!r}; allowed: {', '.join(VERDICTS)}")
+                self._complain(f"{where}: label {said[:40]!r}{offered(said[:40], VERDICTS)}")
             else:
                 rater = cells.get("rater", "").strip() or name
                 note = cells.get("note", "")
@@ -295,7 +294,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(columns)
-    writer.writerows([_defused(cell) for cell in row] for row in rows)
+    writer.writerows([defused(cell) for cell in row] for row in rows)
     return text.getvalue().encode("utf-8-sig", "surrogatepass")
 
 
@@ -322,15 +321,7 @@ def parsed(path: Path) -> Iterator[list[str]]:
         raise BadInput(f"{path}: not a CSV file ({error})") from error
     finally:
         csv.field_size_limit(before)
-    return ([_restored(cell) for cell in row] for row in rows)
-
-
-def _defused(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
-
-
-def _restored(cell: str) -> str:
-    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell
+    return ([restored(cell) for cell in row] for row in rows)
 
 
 def _verdict(text: str) -> Verdict:

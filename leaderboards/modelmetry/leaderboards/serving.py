@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import signal
 import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -125,7 +127,7 @@ class _Server(ThreadingHTTPServer):
 
 
 def serve(data: Path, port: int, editions: Sequence[Given], said: Callable[[str], None]) -> None:
-    """Show the leaderboards until interrupted.
+    """Show the leaderboards until interrupted or terminated; its folder is removed then.
 
     Args:
         data: Folder of one CSV file per suite.
@@ -136,7 +138,10 @@ def serve(data: Path, port: int, editions: Sequence[Given], said: Callable[[str]
     Raises:
         BadInput: There are no leaderboards, or the port is taken.
     """
-    with tempfile.TemporaryDirectory(prefix="leaderboards-", ignore_cleanup_errors=True) as folder:
+    with (
+        _terminable(),
+        tempfile.TemporaryDirectory(prefix="leaderboards-", ignore_cleanup_errors=True) as folder,
+    ):
         site = Site(data, Path(folder), editions, said)
         try:
             server = _Server((HOST, port), partial(_Handler, site=site))
@@ -156,6 +161,19 @@ def serve(data: Path, port: int, editions: Sequence[Given], said: Callable[[str]
             finally:
                 ended.set()
                 looker.join()
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Take SIGTERM for Ctrl-C: otherwise it would leave the site behind in the temporary folder."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _look(site: Site, ended: threading.Event) -> None:

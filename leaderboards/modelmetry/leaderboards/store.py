@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import get_type_hints
 
 from modelmetry.errors import BadInput, cannot_write
-from modelmetry.leaderboards.cells import defused, line, restored
 from modelmetry.leaderboards.entry import COLUMNS, Entry
 from modelmetry.leaderboards.ranks import ranked
+from modelmetry.runs.cells import defused, line, restored
 
 _KINDS = get_type_hints(Entry)
 _TEXTS = tuple(i for i, name in enumerate(COLUMNS) if _KINDS[name] is str)

@@ -105,8 +105,8 @@ def nightly(
         blocked = _ask(plan, before, said)
         found = summed(plan, before, check_verdicts(plan, before), blocked)
         night = _night(plan, found, started)
-        _write(plan, night, before, found)
-        notes = _kept(plan, path.parent, [*before, *found.readings])
+        known = _write(plan, night, before, found)
+        notes = _kept(plan, path.parent, known)
     return Nightly(night=night, folder=plan.folder, asked=True, notes=tuple(notes))
 
 
@@ -128,6 +128,7 @@ def dry_run_nightly(
     target = Path(out) if out is not None else path.parent / job.out
     plan = planned(job, path.parent, date_of(date, job.timezone), target)
     _check_baseline(plan)
+    over = _finished(plan) is not None
     told = []
     for each in plan.asks:
         question, model = each.question, plan.models[each.model]
@@ -154,7 +155,7 @@ def dry_run_nightly(
                 "kind": question.kind,
                 "requests": question.requests,
                 "most cost in USD": most,
-                "finished": states.is_done(plan.folder, each),
+                "finished": over or states.is_done(plan.folder, each),
                 "seed commitment": question.commitment,
             }
         )
@@ -176,11 +177,26 @@ def _check_baseline(plan: Plan) -> None:
 
 
 def _finished(plan: Plan) -> Night | None:
-    """The night as it was summed up, where all of it is finished and nothing changed since."""
+    """The night as it was summed up, where all of it is finished and nothing changed since.
+
+    Raises:
+        BadInput: Its answers are kept no longer, so that asking anew would write over its history.
+    """
     night = read_night(plan.folder)
-    if night is None or night.config_digest != plan.job.digest:
-        return None
-    return night if all(states.is_done(plan.folder, each) for each in plan.asks) else None
+    same = night is not None and night.config_digest == plan.job.digest
+    if night is None:
+        gone = history.has(plan.out, plan.date) and not plan.folder.exists()
+    else:
+        finished = any(cell.status == states.FINISHED for cell in night.cells)
+        gone = finished and not (plan.folder / states.RUNS).is_dir()
+    if gone and not same:
+        raise BadInput(
+            f"{plan.date}: its answers are kept no longer, so that nothing can be added to it; allowed: "
+            f"other nights (to ask it anew, remove {plan.out / history.FOLDER / plan.date}.parquet"
+            f"{f' and {plan.folder}' if plan.folder.exists() else ''})"
+        )
+    done = gone or all(states.is_done(plan.folder, each) for each in plan.asks)
+    return night if same and done else None
 
 
 def read_night(folder: Path) -> Night | None:
@@ -238,23 +254,28 @@ def _night(plan: Plan, found: Summed, started: str) -> Night:
     )
 
 
-def _write(plan: Plan, night: Night, before: list[Reading], found: Summed) -> None:
-    """Write everything, the summary last: a night with a summary is a night that was written whole."""
+def _write(plan: Plan, night: Night, before: list[Reading], found: Summed) -> list[Reading]:
+    """Write everything, the summary last: a night with a summary is a night that was written whole.
+
+    Returns:
+        The readings of all nights, later ones included where this one was made up for.
+    """
     folder = plan.folder
     (folder / SUMMARY).unlink(missing_ok=True)
     history.write(plan.out, plan.date, night.readings)
-    told = [*before, *night.readings]
-    write_whole(folder / "summary.md", summary.markdown(night, told).encode())
+    known = history.read(plan.out)
+    write_whole(folder / "summary.md", summary.markdown(night, before).encode())
     write_whole(folder / "junit.xml", junit.xml(night).encode())
-    page.write_pages(plan.out, night, told, found.charts)
+    page.write_pages(plan.out, night, known, found.charts)
     data = msgspec.json.format(msgspec.json.encode(night), indent=2) + b"\n"
     write_whole(folder / SUMMARY, data)
+    return known
 
 
-def _kept(plan: Plan, beside: Path, readings: list[Reading]) -> list[str]:
+def _kept(plan: Plan, beside: Path, known: list[Reading]) -> list[str]:
     job: Job = plan.job
     notes = []
     if job.leaderboard is not None:
         notes += add_to_leaderboard(plan, beside / job.leaderboard)
-    spared = baselines(plan, [*readings, *history.read(plan.out)])
+    spared = baselines(plan, known)
     return [*notes, *lines_of_dropped(dropped(plan.out, job.keep, spared, plan.date))]

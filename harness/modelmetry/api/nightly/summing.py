@@ -140,6 +140,7 @@ def _of_question(
     gate = plan.job.gates.regression
     if gate is not None and gate.suites and question.suite not in gate.suites:
         gate = None
+    asked = [ask.model for ask in asks]
     others = {
         ask.model: _read(plan.folder, ask, named=False).items
         for ask in done
@@ -153,7 +154,9 @@ def _of_question(
         held: list[gates.Compared] = []
         if gate is not None and ask.model != plan.check:
             wanted = [r.split for r in readings if r.primary or gate.splits == "all"]
-            for against, then, why in _held_against(plan, ask, found, reference, gate, others):
+            for against, then, why in _held_against(
+                plan, ask, found, reference, gate, asked, others
+            ):
                 held += [
                     _compare(ask, split, against, found.items, then, why, gate, family)
                     for split in wanted
@@ -167,13 +170,14 @@ def _held_against(
     found: _Scored,
     reference: _First | None,
     gate: Regression,
+    asked: Sequence[str],
     others: dict[str, Items],
 ) -> Iterator[tuple[str, Items | None, str]]:
     """What a model is compared with, its items, and why there are none."""
     for name in gate.against:
         if name != ask.model:
-            why = "" if name in others else "it did not finish tonight"
-            yield f"{name} tonight", others.get(name), why
+            why = "it did not finish tonight" if name in asked else "it is not asked this suite"
+            yield f"{name} tonight", others.get(name), "" if name in others else why
     baseline = baseline_of(gate, "gates")
     if ask.question.kind != "anchor" or baseline is None:
         return

@@ -18,10 +18,10 @@ from pyarrow import csv
 import modelmetry.suites as suites
 from modelmetry.errors import BadInput
 from modelmetry.leaderboards import store
-from modelmetry.leaderboards.cells import is_risky, restored
 from modelmetry.leaderboards.entry import COLUMNS, Entry
 from modelmetry.leaderboards.ranks import error_of, told_apart
 from modelmetry.leaderboards.slugs import slug
+from modelmetry.runs.cells import is_risky, restored
 
 REFERENCE = "reference/"
 """Models of known ability: shown like any other, but never named as the best."""

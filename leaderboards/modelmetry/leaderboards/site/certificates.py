@@ -127,15 +127,20 @@ def _verdict(certificate: Certificate | None) -> str:
 def _cells(check: SplitCheck) -> tuple[str, ...]:
     return (
         f"{check.problems:,}",
-        f"{check.disagreements:,} (at most {percent(check.disagreement_bound, 2)})",
+        _and(f"{check.disagreements:,}", f"at most {percent(check.disagreement_bound, 2)}"),
         f"{check.duplicates:,}",
         percent(check.oracle),
         percent(check.chance),
         _share(check.constant),
         _share(check.bag_of_words),
-        f"{check.seed_shared:,} (by chance {check.seed_expected:,.1f})",
+        _and(f"{check.seed_shared:,}", f"by chance {check.seed_expected:,.1f}"),
     )
 
 
 def _share(found: Estimate) -> str:
-    return f"{percent(found.value, digits(found))} ({interval(found)})"
+    return _and(percent(found.value, digits(found)), interval(found))
+
+
+def _and(number: str, more: str) -> str:
+    """A number, and what it is held against in brackets, which no line end parts."""
+    return f"{number} ({more.replace(' ', chr(0xA0))})"

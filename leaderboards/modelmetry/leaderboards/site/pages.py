@@ -37,7 +37,7 @@ class Line:
         href: Its page.
         note: Small print under the name.
         anchor: The row's fragment.
-        link: Where the row stands; the fragment alone on the page itself.
+        link: Where the row stands, on its view's own page: which view a suite's page shows may change.
         rank: Its place.
         places: The places left open.
         group: Its tie group.
@@ -92,6 +92,7 @@ class BoardPage:
         edition: (text, href) of its page; None where the edition was not given.
         data: JSON for the script: editions and models, safe within a script element.
         history: Address of the files of earlier editions, up to their number.
+        own: The view's own page, which stays.
         csv: Address of the whole file.
         own_csv: Address of the newest edition's rows.
     """
@@ -107,6 +108,7 @@ class BoardPage:
     edition: Link | None
     data: str
     history: str
+    own: str
     csv: str
     own_csv: str
 
@@ -194,7 +196,7 @@ def line_at(found: SuiteBoards, view: View, board: Board, row: int, *, of_model:
         href=f"../suites/{page}" if of_model else f"../../models/{slug(text['model'])}.html",
         note="" if of_model else role,
         anchor=anchor,
-        link=f"../suites/{page}#{anchor}" if of_model else f"#{anchor}",
+        link=f"../suites/{page}#{anchor}" if of_model else f"{view.file}.html#{anchor}",
         rank=number["rank"],
         places=f"{low}" if low == high else f"{low} to {high}",
         group=int(found.numbers["tie_group"][row]),
@@ -266,6 +268,7 @@ def board_page(
         edition=Link(text="its page", href=f"../../editions/{held}") if held else None,
         data=json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
         history=f"../../data/{view.folder}/{view.file}-",
+        own=f"{view.file}.html",
         csv=f"../../data/{visible(view.suite)}.csv",
         own_csv=f"{view.file}.csv",
     )

@@ -12,7 +12,7 @@
   const status = document.getElementById("status");
   const caption = table.caption.textContent;
   const loaded = new Map();
-  let rows = newest, state = {};
+  let rows = newest, state = {}, lost = "";
 
   // Words of the columns, and which of them rise when first asked for.
   const title = (head) => head.querySelector("button")?.textContent ?? head.textContent.trim();
@@ -48,11 +48,14 @@
   const usual = () => ({ q: "", sort: first, dir: "up", edition: data.editions[0]?.[0] ?? "", run: "" });
   function read() {
     state = usual();
+    lost = "";
     if (!location.hash.includes("=")) return;
     for (const [name, value] of new URLSearchParams(location.hash.slice(1))) if (name in state) state[name] = value;
     if (!columns.includes(state.sort)) state.sort = first;
     if (state.dir !== "down") state.dir = "up";
-    if (!data.editions.some((e) => e[0] === state.edition)) state.edition = usual().edition;
+    if (!data.editions.length || data.editions.some((e) => e[0] === state.edition)) return;
+    lost = "The edition of this address is not on this board; the newest is shown. ";
+    state.edition = usual().edition;
   }
   function address(whole) {
     const plain = usual(), said = new URLSearchParams();
@@ -63,6 +66,7 @@
   }
   function change(what) {
     Object.assign(state, { run: "" }, what);
+    lost = "";
     history.replaceState(null, "", address() || location.pathname.split("/").pop() + location.search);
     show();
   }
@@ -99,9 +103,9 @@
     const past = data.editions.length && wanted !== data.editions[0][0];
     const which = past ? ` of the edition of ${data.editions.find((e) => e[0] === wanted)[2]}` : "";
     table.caption.textContent = caption + which;
-    status.textContent = `${shown} of ${rows.length} rows${which} shown, by ${state.sort.toLowerCase()}, ${state.dir === "up" ? "rising" : "falling"}`;
+    status.textContent = `${lost}${shown} of ${rows.length} rows${which} shown, by ${state.sort.toLowerCase()}, ${state.dir === "up" ? "rising" : "falling"}`;
     const here = document.getElementById("here");
-    if (here) here.href = address(true) || "#";
+    if (here) here.href = holder.dataset.own + address(true);
     if (state.run) table.querySelector(".sought")?.scrollIntoView({ block: "center" });
   }
 
@@ -152,7 +156,7 @@
     row.className = e.group % 2 ? "" : "even";
     const rank = cell("Rank").firstElementChild;
     rank.textContent = e.rank;
-    rank.href = "#" + e.anchor;
+    rank.href = holder.dataset.own + "#" + e.anchor;
     rank.setAttribute("aria-label", `Rank ${e.rank}: link to this row`);
     const [name, slug] = e.model;
     const link = document.createElement("a");

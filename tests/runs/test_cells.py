@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from modelmetry.leaderboards.cells import defused, is_risky, line, restored
+from modelmetry.runs.cells import defused, is_risky, line, restored
 
 WORDS = st.text(alphabet=st.sampled_from("=+-@'\t\r\n \"a1,\uff1d"), max_size=6)
 

@@ -1,4 +1,4 @@
-"""The cells of a leaderboard's CSV: written so that no spreadsheet runs one, read back as they were."""
+"""The cells of a CSV file: written so that no spreadsheet runs one, read back as they were."""
 
 from __future__ import annotations
 
