@@ -67,6 +67,7 @@ def test_the_job_can_be_asked_as_it_is(monkeypatch, tmp_path):
     assert {cell["kind"] for cell in cells} == {"fresh", "anchor"}
 
 
+@pytest.mark.slow
 def test_cron_is_told_nothing_when_all_is_well(asked):
     """A bare environment is enough; no mail is sent; the night is there."""
     folder, done = asked
@@ -75,6 +76,7 @@ def test_cron_is_told_nothing_when_all_is_well(asked):
     assert json.loads((night / "summary.json").read_bytes())["name"] == "small"
 
 
+@pytest.mark.slow
 def test_the_secret_is_made_once_and_for_one_reader(asked):
     """Beside the nights, not among them, which may be shown; readable by its owner alone."""
     folder, _ = asked
@@ -139,6 +141,7 @@ def test_the_workflow_keeps_the_nights_and_the_secret():
     assert flow["concurrency"]["cancel-in-progress"] is False
 
 
+@pytest.mark.slow
 def test_the_workflow_runs(asked, tmp_path):
     """Its steps after the installation, as a runner's shell runs them, on the night that is there."""
     folder, _ = asked

@@ -174,6 +174,7 @@ def _command(path: Path) -> list[str]:
     return [sys.executable, "-m", "modelmetry.cli", "nightly", str(path), "--date", FIRST]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="finds children in /proc")
 def test_killed_at_any_point_nothing_is_lost(tmp_path: Path) -> None:
     """The worker killed: the cell says so. The night killed: its worker stops by
@@ -205,6 +206,7 @@ def test_killed_at_any_point_nothing_is_lost(tmp_path: Path) -> None:
     assert len(list((tmp_path / "nights" / FIRST / "runs").glob("*/run.json"))) == 1
 
 
+@pytest.mark.slow
 def test_limits_of_money_and_time(tmp_path: Path) -> None:
     """The night's money is not overspent, and a cell that takes too long is stopped; both keep what they have,
     and where nothing else is wrong the exit code is 4."""

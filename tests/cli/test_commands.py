@@ -403,6 +403,7 @@ def test_verify_passes_and_preview_shows_answers(tmp_path: Path) -> None:
     assert "<html" in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "word"),
     [

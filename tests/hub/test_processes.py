@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,8 @@ def started(hub: Hub, folder: Path, *arguments: object, **variables: str) -> sub
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Shells that run in the background tell their children to pass over Ctrl-C.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -85,6 +85,7 @@ def test_those_who_teach_take_no_part_in_the_measurement(taught, tmp_path):
     assert frames.isdisjoint(item.problem.factors["frame"] for item in measured(tmp_path, 20))
 
 
+@pytest.mark.slow
 def test_expected_rates_are_those_of_a_run(tmp_path):
     """S, and nine contrasts in ten, from probabilities lie in the intervals of a run of the respondent."""
     truth = expected(TEACHER, measured(tmp_path, 120))

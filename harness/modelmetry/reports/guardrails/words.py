@@ -87,7 +87,7 @@ def _headline(found: GuardrailStudy, task: TaskStudy) -> Headline:
     return Headline(
         before=f"By group and type of request, {found.model} refuses",
         value=f"{percent(min(rates), 0)} to {percent(max(rates), 0)}",
-        after=f"of what {task.task} asks.",
+        after="of what it is asked.",
     )
 
 
