@@ -80,6 +80,13 @@ def test_anchors_are_charted_by_their_paired_change() -> None:
     assert _watched(_anchors(values, error=0.01), gate)[0].outcome == "failed"
 
 
+def test_either_night_of_a_paired_change_has_half_of_its_variance() -> None:
+    """So that the difference of two nights of anchors strays by the error of their change."""
+    found = _anchors(_noise(5, 0.7, 0.01, 0), error=0.01)
+    (series,) = watch(found[:-1], found[-1:], Drift(nights=40), check=None).charts
+    assert series.errors == pytest.approx([0.01 / 2**0.5] * 5)
+
+
 def test_a_nights_own_error_that_is_luck_raises_no_alarm() -> None:
     """The error of few clusters is sometimes far too small; a night is judged by that of the baseline."""
     values = _noise(50, 0.7, 0.02, 1)

@@ -198,6 +198,21 @@ def test_eval_yaml_names_the_splits_that_inspect_can_score(edition: Edition) -> 
     assert "- `greater-than`: more than one answer is right" in body(edition)
 
 
+def test_eval_yaml_asks_what_a_run_asks(edition: Edition) -> None:
+    """Its columns hold the messages of the item and the canonical right answer."""
+    document = yaml.safe_load((edition.folder / "eval.yaml").read_text())
+    items = {item.uid: item for item in edition.items()}
+    for task in document["tasks"]:
+        path = edition.folder / "data" / task["config"] / f"{task['split']}.parquet"
+        fields = task["field_spec"]
+        for row in pq.read_table(path).to_pylist():
+            item = items[row["uid"]]
+            assert row[fields["target"]] == item.problem.target.answers[0]
+            assert row[fields["input"]] == [
+                {"role": turn.role, "content": turn.text} for turn in item.messages
+            ]
+
+
 @pytest.mark.parametrize(
     ("name", "scorer"),
     [
