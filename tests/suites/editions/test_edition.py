@@ -133,3 +133,11 @@ def test_datasets_reads_an_edition(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert [item.uid for item in expected] == rows["uid"][:]
     assert [item.problem.target.answers[0] for item in expected] == rows["answer"][:]
     assert [item.text for item in expected] == rows["prompt"][:]
+
+
+def test_a_folder_of_something_else_is_one_line(tmp_path: Path) -> None:
+    """It says how editions are made."""
+    with pytest.raises(
+        BadInput, match=r"not an edition \(no edition.json\); allowed: the folder of"
+    ):
+        read_edition(tmp_path)

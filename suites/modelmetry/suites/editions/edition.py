@@ -185,6 +185,10 @@ def read_edition(folder: Path) -> Edition:
     path = folder / MANIFEST
     try:
         manifest = msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except FileNotFoundError as error:
+        raise BadInput(
+            f"{folder}: not an edition (no {MANIFEST}); allowed: the folder of one (modelmetry generate)"
+        ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise BadInput(f"{path}: cannot be read: {error}") from error
     if manifest.sealed().digest != manifest.digest:
